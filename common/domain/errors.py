@@ -1,0 +1,79 @@
+"""What can go wrong, by who can act on it.
+
+    SyncError
+    ├── InvalidRequest          the caller: the request breaks a rule and never can succeed as it is
+    │   └── TooLarge            … because it exceeds a limit
+    ├── NotAuthenticated        the caller: we do not know who this is
+    ├── Forbidden               the caller: known, but not allowed
+    ├── NotFound                the caller: there is no such thing
+    ├── RangeNotSatisfiable     the caller: the bytes asked for do not exist
+    ├── Ignored                 the peer: about an instance that is superseded or unknown; it may stop asking
+    ├── UnknownNode             the peer: it has to register
+    ├── ProtocolViolation       the peer: a message that has no place in the current state
+    ├── VerificationFailed      the peer or publisher: bytes do not match what was declared
+    └── Unavailable             time: try again later
+        └── TooManyRequests
+
+Each carries one public sentence, safe to show to whoever asked. Everything else belongs into the log.
+"""
+
+from __future__ import annotations
+
+
+class SyncError(Exception):
+    """Base of every error this project raises on purpose."""
+
+    retryable = False
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").split("\n", 1)[0])
+
+
+class InvalidRequest(SyncError):
+    """The request is not valid."""
+
+
+class TooLarge(InvalidRequest):
+    """The request exceeds a limit."""
+
+
+class NotAuthenticated(SyncError):
+    """Unauthorized"""
+
+
+class Forbidden(SyncError):
+    """Unauthorized"""
+
+
+class NotFound(SyncError):
+    """There is no such object."""
+
+
+class RangeNotSatisfiable(NotFound):
+    """The range lies beyond the end of the data."""
+
+
+class Ignored(SyncError):
+    """The message is about an instance that is no longer current."""
+
+
+class UnknownNode(SyncError):
+    """The node is not registered."""
+
+
+class ProtocolViolation(SyncError):
+    """The message does not fit the state of the transfer."""
+
+
+class VerificationFailed(SyncError):
+    """The data does not match its declared size, digest or signature."""
+
+
+class Unavailable(SyncError):
+    """The service cannot do this right now; try again later."""
+
+    retryable = True
+
+
+class TooManyRequests(Unavailable):
+    """Too many requests at once; try again later."""

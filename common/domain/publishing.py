@@ -1,0 +1,175 @@
+"""What an application may publish: the checks of rest-api 3.8, and the members the node fills in itself."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from common.domain.addressing import Audience, AudienceKind, audience_of, parse_destination
+from common.domain.errors import InvalidRequest
+from common.domain.ids import CLOUD, NodeKey, ObjectKey, cloud_of
+from common.domain.metadata import Metadata, Policy
+from common.domain.names import is_valid_description, is_valid_name
+
+_HASH_ALGORITHMS = frozenset({"", "SHA1", "SHA256"})
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNode:
+    """Which node this is. The cloud serves every organization, an edge belongs to one."""
+
+    type: str = CLOUD
+    id: str = CLOUD
+    #: Empty on the cloud.
+    org: str = ""
+
+    @property
+    def is_cloud(self) -> bool:
+        return self.type == CLOUD
+
+    def key_in(self, org: str) -> NodeKey:
+        return NodeKey(org, self.type, self.id)
+
+    def audience(self, meta: Metadata) -> Audience:
+        """Whom an object published here is for. Whatever it says, an edge's objects go to the cloud (rest-api 4.1)."""
+        if self.is_cloud:
+            return audience_of(meta)
+        return Audience(meta.destination_org_id, AudienceKind.NODE, *cloud_of("")[1:])
+
+
+def completed(meta: Metadata, key: ObjectKey, local: LocalNode, owner: str, chunk_bytes: int) -> Metadata:
+    """`meta` with the members that are the node's to set. The organization is the one of the key, never the body's.
+
+    The origin is always this node: letting an application name another one would let it forge where answers go
+    (rest-api 7.2). `owner` is `org/user` of the caller; on an edge the application's own text stands.
+    """
+    return msgspec.structs.replace(
+        meta,
+        destination_org_id=key.org,
+        origin_type=local.type,
+        origin_id=local.id,
+        owner_id=owner if local.is_cloud else meta.owner_id,
+        chunk_size=chunk_bytes,
+        instance_id=0,
+        deleted=False,
+    )
+
+
+def check_publishable(meta: Metadata, key: ObjectKey, local: LocalNode, *, has_data: bool) -> None:
+    """Raises InvalidRequest for the first rule `meta` breaks, in the order of rest-api 3.8 (checks 3 to 20)."""
+    _check_identity(meta, key)
+    _check(meta.hash_algorithm in _HASH_ALGORITHMS, "hashAlgorithm has to be empty, SHA1 or SHA256.")
+    for name, text in (("publicKey", meta.public_key), ("signature", meta.signature)):
+        _check(_is_base64(text), f"{name} is not valid base64.")
+    _check(not (meta.expiration and not local.is_cloud), "expiration can be set on the cloud only.")
+    _check(not meta.version or is_valid_name(meta.version), "version contains characters that are not allowed.")
+    _check(is_valid_description(meta.description), "description must not contain a tag such as <b>.")
+    _check(not (meta.meta_only and has_data), "metaOnly says that no data comes along, but there is data.")
+    _check_addressing(meta, key.org, local)
+    _check(
+        not meta.autodelete or meta.destinations_list is not None or bool(meta.destination_id),
+        "autodelete needs a destinationsList or a destinationID.",
+    )
+    _check(not meta.deleted, "deleted must not be set; use DELETE.")
+    _check_data_uris(meta, local, has_data)
+    _check_origin(meta)
+    _check(meta.object_size >= 0 and meta.data_id >= 0, "objectSize and dataID must not be negative.")
+    _check_supported(meta)
+
+
+def _check_identity(meta: Metadata, key: ObjectKey) -> None:
+    _check(meta.object_id == key.id, "objectID is missing or differs from the path.")
+    _check(meta.object_type == key.type, "objectType is missing or differs from the path.")
+    org = meta.destination_org_id
+    _check(org in ("", key.org), "destinationOrgID differs from the organization of the path.")
+
+
+def _check_addressing(meta: Metadata, org: str, local: LocalNode) -> None:
+    _check(not meta.destination_id or bool(meta.destination_type), "destinationID needs a destinationType.")
+    if meta.destinations_list is not None:
+        _check(local.is_cloud, "destinationsList can be used on the cloud only.")
+        _check(not meta.destination_type, "destinationsList and destinationType exclude each other.")
+        for text in meta.destinations_list:
+            parse_destination(org, text)
+    if meta.destination_policy is not None:
+        is_alone = not meta.destination_type and meta.destinations_list is None
+        _check(is_alone, "destinationPolicy excludes destinationType and destinationsList.")
+        _check_policy(meta.destination_policy)
+    _check(
+        not meta.destination_type or is_valid_name(meta.destination_type),
+        "destinationType contains characters that are not allowed.",
+    )
+
+
+def _check_policy(policy: Policy) -> None:
+    for each in policy.properties or ():
+        _check(bool(each.name), "A policy property needs a name.")
+    for service in policy.services or ():
+        is_complete = bool(service.org_id and service.arch and service.service_name and service.version)
+        _check(is_complete, "A policy service needs orgID, arch, serviceName and version.")
+
+
+def _check_data_uris(meta: Metadata, local: LocalNode, has_data: bool) -> None:
+    if meta.destination_data_uri:
+        _check(local.is_cloud, "destinationDataUri can be set on the cloud only.")
+        _check(
+            meta.destination_data_uri.startswith("file:///"), "destinationDataUri has to be a file: URI without a host."
+        )
+    if meta.source_data_uri:
+        _check(not local.is_cloud, "sourceDataUri can be set on an edge only.")
+        _check(not has_data, "sourceDataUri and data exclude each other.")
+        _check(meta.source_data_uri.startswith("file:///"), "sourceDataUri has to be a file: URI without a host.")
+
+
+def _check_origin(meta: Metadata) -> None:
+    if meta.origin_type and meta.origin_id:
+        _check(is_valid_name(meta.origin_type), "originType contains characters that are not allowed.")
+        _check(is_valid_name(meta.origin_id), "originID contains characters that are not allowed.")
+
+
+def _check_supported(meta: Metadata) -> None:
+    """Members whose effect this version does not have are refused rather than silently accepted."""
+    without_effect = {
+        "expiration": meta.expiration,
+        "inactive": meta.inactive,
+        "activationTime": meta.activation_time,
+        "autodelete": meta.autodelete,
+        "destinationPolicy": meta.destination_policy is not None,
+        "destinationDataUri": meta.destination_data_uri,
+        "sourceDataUri": meta.source_data_uri,
+        "hashAlgorithm with publicKey and signature": meta.is_signed,
+        "public": meta.public,
+    }
+    for name, is_set in without_effect.items():
+        _check(not is_set, f"{name} is not supported by this version.")
+
+
+def parse_time(text: str) -> datetime:
+    """RFC 3339 with upper-case T and Z (rest-api 1.6). Raises InvalidRequest."""
+    if _RFC3339.fullmatch(text) is None:
+        raise InvalidRequest("A time has to be written as in RFC 3339, for example 2031-01-01T00:00:00Z.")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest("This time does not exist.") from error
+
+
+def _check(is_fine: bool, message: str) -> None:
+    if not is_fine:
+        raise InvalidRequest(message)
+
+
+def _is_base64(text: str) -> bool:
+    if not text:
+        return True
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""Is the service well? `/api/v1/health` for people and the reference's clients, `/livez` and `/readyz` for supervisors."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from common.domain.errors import SyncError
+from common.domain.principals import check_may_use_api
+from common.rest import responses
+from common.rest.doorway import Doorway
+from common.rest.gate import Gate
+from common.rest.paths import flag
+from common.sync.ports import Clock, Database, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    nodes: int
+    objects: int
+
+
+class HealthApi:
+    """The endpoints."""
+
+    def __init__(self, node_type: str, database: Database, gate: Gate, doorway: Doorway, clock: Clock) -> None:
+        self._node_type = node_type
+        self._database = database
+        self._gate = gate
+        self._doorway = doorway
+        self._clock = clock
+        self._started_at = clock.monotonic()
+
+    async def health(self, request: Request) -> Response:
+        """Any method; always 200, the colours tell (rest-api 3.21)."""
+        try:
+            details = flag(request.query_params.get("details"))
+        except ValueError:
+            return responses.empty(400)
+        check_may_use_api(await self._gate.principal(request))
+        is_up = await self._database_answers()
+        colour = "green" if is_up else "red"
+        shown: dict[str, object] = {
+            "general": {
+                "nodeType": self._node_type,
+                "healthStatus": colour,
+                "upTime": int(self._clock.monotonic() - self._started_at),
+            },
+            "dbHealth": {
+                "dbStatus": colour,
+                "disconnectedFromDB": not is_up,
+                "dbReadFailures": 0,
+                "dbWriteFailures": 0,
+            },
+        }
+        usage = await self._usage() if details and is_up else None
+        if usage is not None:
+            shown["usage"] = {
+                "clientRequests": self._doorway.client_requests,
+                "registeredESS": usage.nodes,
+                "storedObjects": usage.objects,
+            }
+        return responses.json_body(msgspec.json.encode(shown))
+
+    async def live(self, request: Request) -> Response:
+        """200 as long as the process answers."""
+        return PlainTextResponse("ok\n")
+
+    async def ready(self, request: Request) -> Response:
+        """200 when requests can be served: the database answers and the service is not stopping."""
+        if self._doorway.is_draining:
+            return PlainTextResponse("stopping\n", 503)
+        if not await self._database_answers():
+            return PlainTextResponse("the database does not answer\n", 503)
+        return PlainTextResponse("ok\n")
+
+    async def _database_answers(self) -> bool:
+        try:
+            await asyncio.to_thread(self._database.read, lambda uow: uow.accounts.is_empty())
+        except SyncError:
+            return False
+        return True
+
+    async def _usage(self) -> Usage | None:
+        is_cloud = self._node_type == "CSS"
+
+        def look(uow: UnitOfWork) -> Usage:
+            return Usage(uow.nodes.count() if is_cloud else 0, uow.objects.count_own())
+
+        try:
+            return await asyncio.to_thread(self._database.read, look)
+        except SyncError:
+            return None

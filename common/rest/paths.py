@@ -1,0 +1,37 @@
+"""Paths of the application interface, split and checked (rest-api 1.2, 1.7)."""
+
+from __future__ import annotations
+
+from common.domain.errors import InvalidRequest
+from common.domain.names import is_valid_name
+
+
+def segments_below(path: str, prefix: str) -> list[str]:
+    """The decoded segments after `prefix`; one trailing slash is ignored. Raises InvalidRequest for an empty or dot segment."""
+    rest = path[len(prefix) :].removeprefix("/")
+    if rest.endswith("/"):
+        rest = rest[:-1]
+    if not rest:
+        return []
+    segments = rest.split("/")
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise InvalidRequest("The path has an empty segment, or one that is only dots.")
+    return segments
+
+
+def check_names(**names: str) -> None:
+    """Raises InvalidRequest naming the segment that breaks the name rule."""
+    for what, name in names.items():
+        if not is_valid_name(name):
+            raise InvalidRequest(f"The {what.replace('_', ' ')} in the path contains characters that are not allowed.")
+
+
+def flag(value: str | None) -> bool | None:
+    """A boolean query parameter (rest-api 1.6); None when absent or empty. Raises ValueError for anything else."""
+    if not value:
+        return None
+    if value in ("1", "t", "T", "TRUE", "true", "True"):
+        return True
+    if value in ("0", "f", "F", "FALSE", "false", "False"):
+        return False
+    raise ValueError(value)

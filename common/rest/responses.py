@@ -1,0 +1,72 @@
+"""Answers of the application interface, in the forms rest-api 1.3 and 1.4 give them."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.domain import errors
+from common.sync.payloads import PayloadStoreFull, PayloadStoreUnavailable
+
+#: From error to status. A subclass without a line of its own takes its parent's.
+STATUS: dict[type[errors.SyncError], int] = {
+    errors.InvalidRequest: 400,
+    errors.TooLarge: 413,
+    errors.NotAuthenticated: 403,  # never 401: clients compare (rest-api 1.4)
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Ignored: 409,
+    errors.UnknownNode: 424,
+    errors.ProtocolViolation: 409,
+    errors.VerificationFailed: 500,
+    errors.Unavailable: 503,
+    errors.TooManyRequests: 429,
+    PayloadStoreFull: 503,
+    PayloadStoreUnavailable: 503,
+    errors.SyncError: 500,
+}
+
+
+def status_of(error: errors.SyncError) -> int:
+    """The status of the nearest class in STATUS."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def done() -> Response:
+    """204: every successful PUT, POST and DELETE."""
+    return Response(status_code=204)
+
+
+def not_found() -> Response:
+    """404 with an empty body: also every empty list."""
+    return Response(status_code=404)
+
+
+def empty(status: int) -> Response:
+    return Response(status_code=status)
+
+
+def json_body(raw: bytes) -> Response:
+    return Response(raw, media_type="application/json")
+
+
+def word(text: str) -> Response:
+    """A bare status word; the media type is swapped as in the reference."""
+    return Response(text, headers={"content-type": "plain/text"})
+
+
+def failure(error: errors.SyncError) -> Response:
+    """One line of text; `Unauthorized` exactly; nothing for 404."""
+    status = status_of(error)
+    if status == 404:
+        return not_found()
+    if status == 403:
+        return Response("Unauthorized", 403, media_type="text/plain")
+    headers = {"retry-after": "1"} if status in (429, 503) else None
+    return Response(f"{error}\n", status, headers=headers, media_type="text/plain")
+
+
+async def handle_failure(request: Request, error: Exception) -> Response:
+    """Registered once, for the base of the error tree."""
+    assert isinstance(error, errors.SyncError)
+    return failure(error)

@@ -1,0 +1,72 @@
+"""Payload bytes nobody refers to any more, found and deleted."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+from common.runtime.logs import fields
+from common.sync.payloads import PayloadStore
+from common.sync.ports import Clock, Database
+
+log = logging.getLogger(__name__)
+
+#: A reader that opened a payload before it was replaced gets this long to finish.
+GRACE_MS = 10 * 60 * 1000
+
+#: Staged and sealed bytes that no row has named for this long were left behind by a crash.
+ORPHAN_AGE_SECONDS = 24 * 3600
+
+_TURN_SECONDS = 60.0
+_SWEEP_SECONDS = 6 * 3600.0
+_PAGE = 500
+
+
+class PayloadCollector:
+    """A worker's turns: discarded payloads every minute, a sweep for orphans every few hours."""
+
+    def __init__(self, database: Database, store: PayloadStore, clock: Clock) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._next_sweep_at = clock.monotonic() + _TURN_SECONDS
+
+    def turn(self) -> float:
+        self.delete_discarded(self._clock.now_ms() - GRACE_MS)
+        if self._clock.monotonic() >= self._next_sweep_at:
+            self._next_sweep_at = self._clock.monotonic() + _SWEEP_SECONDS
+            self.delete_orphans(time.time() - ORPHAN_AGE_SECONDS)
+        return _TURN_SECONDS
+
+    def delete_discarded(self, before_ms: int) -> int:
+        """Delete payloads discarded before that time; how many. A name that is referred to again is kept."""
+        deleted = 0
+        while names := self._database.read(lambda uow: uow.payloads.list_discarded(before_ms, _PAGE)):
+            unused = self._unreferenced(names)
+            for name in unused:
+                self._store.delete(name)
+            deleted += len(unused)
+            self._database.write(lambda uow, names=names: uow.payloads.forget_discarded(names))  # type: ignore[misc]
+        return deleted
+
+    def delete_orphans(self, before_seconds: float) -> int:
+        """Delete what the store holds, nothing refers to, and was last written before that time; how many."""
+        old = (payload.name for payload in self._store.names() if payload.modified_at < before_seconds)
+        deleted = 0
+        for names in _pages(old):
+            for name in self._unreferenced(names):
+                self._store.delete(name)
+                deleted += 1
+        if deleted:
+            log.info("orphaned_payloads_deleted", extra=fields(count=deleted))
+        return deleted
+
+    def _unreferenced(self, names: list[str]) -> set[str]:
+        return set(names) - self._database.read(lambda uow: uow.payloads.referenced(names))
+
+
+def _pages(names: Iterator[str]) -> Iterator[list[str]]:
+    while page := list(islice(names, _PAGE)):
+        yield page

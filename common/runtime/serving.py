@@ -1,0 +1,155 @@
+"""Listening, serving and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from common.runtime.logs import fields
+from common.runtime.settings import StartError
+
+log = logging.getLogger(__name__)
+
+#: Longer than the pause between two long polls, so that a node's connection outlives it.
+KEEP_ALIVE_SECONDS = 120
+
+_BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound socket, and the TLS context connections to it get."""
+
+    socket: socket.socket
+    tls: ssl.SSLContext | None
+    #: For the log, such as `https://0.0.0.0:8443`.
+    url: str
+
+
+def listen_tcp(host: str, port: int, tls: ssl.SSLContext | None) -> Listener:
+    """Bind a TCP listener; port 0 takes a free one. Raises StartError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise StartError(f"Cannot listen on {host or '*'} port {port}: {error.strerror}.") from error
+    sock.listen(_BACKLOG)
+    shown = f"[{host}]" if ":" in host else host or "0.0.0.0"
+    return Listener(sock, tls, f"{'https' if tls else 'http'}://{shown}:{sock.getsockname()[1]}")
+
+
+def listen_unix(path: Path, mode: int, tls: ssl.SSLContext | None) -> Listener:
+    """Bind a Unix socket, replacing an old one; nobody can connect before `mode` is set. Raises StartError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(0o750, parents=True, exist_ok=True)
+        if path.is_socket():
+            path.unlink()
+        umask = os.umask(0o777)
+        try:
+            sock.bind(os.fspath(path))
+        finally:
+            os.umask(umask)
+        path.chmod(mode)
+    except OSError as error:
+        sock.close()
+        raise StartError(f"Cannot listen on {path}: {error.strerror}.") from error
+    sock.listen(_BACKLOG)
+    return Listener(sock, tls, f"{'secure-unix' if tls else 'unix'}:{path}")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its ten ticks a second: an idle service should cost nothing measurable."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leave = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # one place handles signals for all listeners
+
+    def leave(self) -> None:
+        self.should_exit = True
+        self._leave.set()
+
+    async def main_loop(self) -> None:
+        while not self.should_exit:
+            await self.on_tick(0)  # refreshes the Date header
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leave.wait(), 1.0)
+
+
+async def serve_until_stopped(
+    app: ASGIApp,
+    listeners: Sequence[Listener],
+    *,
+    drain_seconds: float,
+    on_started: Callable[[asyncio.Event], Awaitable[None]],
+    on_stopping: Callable[[], None],
+) -> None:
+    """Serve until SIGTERM, SIGINT or the event that `on_started` gets.
+
+    `on_started` runs when connections are accepted. Then, once asked to stop: `on_stopping`, no new connections, and up
+    to `drain_seconds` for the requests that are being answered.
+    """
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    servers = [_Server(_config(app, listener, drain_seconds)) for listener in listeners]
+    running = [asyncio.create_task(s.serve([each.socket])) for s, each in zip(servers, listeners, strict=True)]
+    while not all(server.started for server in servers):
+        if any(task.done() for task in running):
+            await asyncio.gather(*running)
+        await asyncio.sleep(0.002)
+    await on_started(stop)
+    log.info("serving", extra=fields(listeners=[listener.url for listener in listeners], pid=os.getpid()))
+    await stop.wait()
+    log.info("stopping")
+    on_stopping()
+    for server in servers:
+        server.leave()
+    await asyncio.gather(*running)
+
+
+def _config(app: ASGIApp, listener: Listener, drain_seconds: float) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, int(drain_seconds)),
+    )
+    config.load()
+    config.ssl = listener.tls
+    return config
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)

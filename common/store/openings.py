@@ -1,0 +1,218 @@
+"""Fan-out: the deliveries that a new instance, or a new node, opens. The nodes are found by the database itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import sqlalchemy as sa
+from sqlalchemy.sql.expression import ClauseElement, ColumnElement
+
+from common.domain.addressing import AudienceKind
+from common.domain.delivery import Delivery, DeliveryState, opening
+from common.domain.ids import NodeKey
+from common.domain.objects import ObjectStatus
+from common.store.delivery_rows import row_of
+from common.store.keys import DELIVERY_KEY, key_values, node_values
+from common.store.session import Session
+from common.store.statements import (
+    ALWAYS,
+    NO_OFFSET,
+    Bulk,
+    Insert,
+    Statement,
+    Values,
+    constant,
+    matching,
+    one_of,
+    parameter,
+)
+from common.store.tables import deliveries, nodes, object_targets, objects
+from common.sync.records import FanOut, Opening
+
+_WRITTEN = [column for column in deliveries.columns if column.name != "position"]
+_OPENED = [
+    *[deliveries.c[name] for name in ("org", "type", "id", "instance", "state", "due_at_ms")],
+    *[objects.c[name] for name in ("audience_type", "audience_id")],
+]
+_RENEWED = ("instance", "state", "due_at_ms", "attempts", "message")
+
+#: How the nodes of an audience are found; an explicit list is taken as it is.
+_MEMBERSHIP: dict[AudienceKind, Callable[[Values], ColumnElement[bool]]] = {
+    AudienceKind.EVERYONE: lambda values: nodes.c.org == values["org"],
+    AudienceKind.TYPE: lambda values: sa.and_(nodes.c.org == values["org"], nodes.c.type == values["audience_type"]),
+    AudienceKind.NODE: lambda values: sa.and_(
+        nodes.c.org == values["org"], nodes.c.type == values["audience_type"], nodes.c.id == values["audience_id"]
+    ),
+}
+
+
+def _deliveries_of(values: Values, node_type: ColumnElement[str], node_id: ColumnElement[str]) -> sa.Select[tuple[str]]:
+    return sa.select(
+        values["org"],
+        values["type"],
+        values["id"],
+        node_type,
+        node_id,
+        values["instance"],
+        values["state"],
+        values["due_at_ms"],
+        constant(0),
+        constant(""),
+    )
+
+
+def _renewing(selected: sa.Select[tuple[str]], *, only_older: bool = False) -> ClauseElement:
+    statement = Insert(deliveries).from_select([column.name for column in _WRITTEN], selected).inline()
+    return statement.on_conflict_do_update(
+        index_elements=list(DELIVERY_KEY),
+        set_={name: statement.excluded[name] for name in _RENEWED},
+        where=deliveries.c.instance < statement.excluded.instance if only_older else None,
+    )
+
+
+def _opening_to(membership: Callable[[Values], ColumnElement[bool]]) -> Callable[[Values], ClauseElement]:
+    def build(values: Values) -> ClauseElement:
+        selected = _deliveries_of(values, nodes.c.type, nodes.c.id).where(membership(values))
+        in_key_order = selected.order_by(values["org"], values["type"], values["id"], nodes.c.type, nodes.c.id)
+        return _renewing(in_key_order)
+
+    return build
+
+
+def _opening_named(values: Values) -> ClauseElement:
+    return _renewing(_deliveries_of(values, values["node_type"], values["node_id"]).where(ALWAYS))
+
+
+_OPEN = {kind: Bulk(_OPENED, _opening_to(membership)) for kind, membership in _MEMBERSHIP.items()}
+_OPEN_NAMED = Bulk(_WRITTEN, _opening_named)
+
+_FAN_OUT = {column.name: parameter(column.name, column.type) for column in _OPENED}
+_AFTER = sa.tuple_(nodes.c.type, nodes.c.id) > sa.tuple_(
+    parameter("after_type", nodes.c.type.type), parameter("after_id", nodes.c.id.type)
+)
+_UP_TO = sa.tuple_(nodes.c.type, nodes.c.id) <= sa.tuple_(
+    parameter("last_type", nodes.c.type.type), parameter("last_id", nodes.c.id.type)
+)
+
+
+def _page_of(membership: Callable[[Values], ColumnElement[bool]]) -> Statement:
+    page = sa.select(nodes.c.type, nodes.c.id).where(membership(_FAN_OUT), _AFTER)
+    return Statement(page.order_by(nodes.c.type, nodes.c.id).limit(parameter("limit")).offset(NO_OFFSET))
+
+
+def _open_page_of(membership: Callable[[Values], ColumnElement[bool]]) -> Statement:
+    selected = _deliveries_of(_FAN_OUT, nodes.c.type, nodes.c.id).where(membership(_FAN_OUT), _AFTER, _UP_TO)
+    return Statement(_renewing(selected.order_by(nodes.c.type, nodes.c.id), only_older=True))
+
+
+_PAGE = {kind: _page_of(membership) for kind, membership in _MEMBERSHIP.items()}
+_OPEN_PAGE = {kind: _open_page_of(membership) for kind, membership in _MEMBERSHIP.items()}
+_OPEN_NAMED_IF_OLDER = Bulk(
+    _WRITTEN,
+    lambda values: _renewing(
+        _deliveries_of(values, values["node_type"], values["node_id"]).where(ALWAYS), only_older=True
+    ),
+)
+
+
+def _catching_up(*conditions: ColumnElement[bool]) -> Statement:
+    """Open what a new node is addressed by. Objects come in the order in which they were published."""
+    values: Values = {
+        **{name: objects.c[name] for name in ("org", "type", "id", "instance")},
+        "state": sa.case(
+            (objects.c.is_deliverable, constant(DeliveryState.PENDING)), else_=constant(DeliveryState.WAITING)
+        ),
+        "due_at_ms": sa.case((objects.c.is_deliverable, parameter("now_ms"))),
+    }
+    node = (parameter("node_type", nodes.c.type.type), parameter("node_id", nodes.c.id.type))
+    selected = _deliveries_of(values, *node).where(
+        matching(objects, "org"), one_of(objects.c.status, (ObjectStatus.READY, ObjectStatus.NOT_READY)), *conditions
+    )
+    statement = Insert(deliveries).from_select(
+        [column.name for column in _WRITTEN], selected.order_by(objects.c.instance)
+    )
+    return Statement(statement.inline().on_conflict_do_nothing())
+
+
+_CATCH_UP = [
+    _catching_up(objects.c.audience_kind == constant(AudienceKind.EVERYONE)),
+    _catching_up(
+        objects.c.audience_kind == constant(AudienceKind.TYPE),
+        objects.c.audience_type == parameter("node_type", nodes.c.type.type),
+    ),
+    _catching_up(
+        objects.c.audience_kind == constant(AudienceKind.NODE),
+        objects.c.audience_type == parameter("node_type", nodes.c.type.type),
+        objects.c.audience_id == parameter("node_id", nodes.c.id.type),
+    ),
+    _catching_up(
+        objects.c.audience_kind == constant(AudienceKind.LIST),
+        matching(object_targets, "org", "node_type", "node_id"),
+        object_targets.c.org == objects.c.org,
+        object_targets.c.type == objects.c.type,
+        object_targets.c.id == objects.c.id,
+        object_targets.c.instance == objects.c.instance,
+    ),
+]
+
+
+def open_many(session: Session, openings: Sequence[Opening]) -> None:
+    """See `DeliveryStore.open_many`."""
+    by_kind: dict[AudienceKind, list[dict[str, object]]] = {kind: [] for kind in _OPEN}
+    named: list[dict[str, object]] = []
+    for item in openings:
+        kind = item.audience.kind
+        if kind is AudienceKind.LIST:
+            named.extend(row_of(delivery) for delivery in _opened(item, item.now_ms, item.audience.nodes))
+        elif kind in by_kind:
+            by_kind[kind].append(_opening_values(item, item.now_ms))
+    for kind, rows in by_kind.items():
+        session.run_many(_OPEN[kind], rows)
+    session.run_many(_OPEN_NAMED, named)
+
+
+def open_page(session: Session, fan_out: FanOut, now_ms: int, limit: int) -> NodeKey | None:
+    """See `DeliveryStore.open_page`."""
+    kind = fan_out.audience.kind
+    if kind is AudienceKind.LIST:
+        return _open_page_of_list(session, fan_out, now_ms, limit)
+    if kind not in _PAGE:
+        return None
+    # An empty name comes before every other.
+    after = fan_out.after or NodeKey(fan_out.audience.org, "", "")
+    values = {**_opening_values(fan_out, now_ms), "after_type": after.type, "after_id": after.id}
+    page = session.fetch(_PAGE[kind], {**values, "limit": limit})
+    if not page:
+        return None
+    last_type, last_id = page[-1]
+    session.run(_OPEN_PAGE[kind], {**values, "last_type": last_type, "last_id": last_id})
+    return NodeKey(fan_out.audience.org, last_type, last_id)
+
+
+def open_for_node(session: Session, node: NodeKey, now_ms: int) -> None:
+    """See `DeliveryStore.open_for_node`."""
+    for statement in _CATCH_UP:
+        session.run(statement, {**node_values(node), "now_ms": now_ms})
+
+
+def _open_page_of_list(session: Session, fan_out: FanOut, now_ms: int, limit: int) -> NodeKey | None:
+    left = (node for node in sorted(fan_out.audience.nodes) if fan_out.after is None or node > fan_out.after)
+    page = list(islice(left, limit))
+    session.run_many(_OPEN_NAMED_IF_OLDER, [row_of(delivery) for delivery in _opened(fan_out, now_ms, page)])
+    return page[-1] if page else None
+
+
+def _opened(item: Opening | FanOut, now_ms: int, to: Sequence[NodeKey]) -> list[Delivery]:
+    return [opening(item.object, node, item.instance, item.is_deliverable, now_ms) for node in to]
+
+
+def _opening_values(item: Opening | FanOut, now_ms: int) -> dict[str, object]:
+    return {
+        **key_values(item.object),
+        "instance": item.instance,
+        "state": (DeliveryState.PENDING if item.is_deliverable else DeliveryState.WAITING).value,
+        "due_at_ms": now_ms if item.is_deliverable else None,
+        "audience_type": item.audience.type,
+        "audience_id": item.audience.id,
+    }

@@ -1,0 +1,63 @@
+"""Records the stores keep that have no rules of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.domain.addressing import Audience
+from common.domain.chunks import Coverage
+from common.domain.ids import NodeKey, ObjectKey
+from common.domain.principals import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A new instance on its way to everyone its audience includes."""
+
+    object: ObjectKey
+    instance: int
+    audience: Audience
+    is_deliverable: bool
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """An opening that continues in the background, node by node in key order."""
+
+    object: ObjectKey
+    instance: int
+    audience: Audience
+    is_deliverable: bool
+    #: The last node that has its delivery; None at the start.
+    after: NodeKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An application's upload in pieces: the total it declared and what is durable so far."""
+
+    object: ObjectKey
+    staged: str
+    total_bytes: int
+    #: Size of the piece that carried offset 0; reported as `uploadChunkSize`.
+    chunk_bytes: int
+    coverage: Coverage
+    updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One application key. The secret is stored as a salted hash only, and kept out of every repr."""
+
+    app_key: str
+    role: Role
+    #: Empty for a sync admin of every organization.
+    org: str
+    #: User name; `type/id` for an edge node; `serviceOrg/version/name` for a service.
+    identity: str
+    secret_hash: str
+    created_at_ms: int
+
+    def __repr__(self) -> str:
+        return f"Account({self.app_key!r}, {self.role.value}, org={self.org!r}, identity={self.identity!r})"

@@ -1,0 +1,62 @@
+"""Uploads of applications in pieces: any order, each durable when answered, complete by coverage (rest-api 3.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from common.domain.chunks import Coverage
+from common.domain.errors import Ignored, NotFound
+from common.domain.ids import ObjectKey
+from common.domain.objects import Payload, SyncObject, check_accepts_data
+from common.sync.ports import UnitOfWork
+from common.sync.publisher import Publisher, payload_name
+from common.sync.records import Upload
+
+
+class Uploads:
+    """Use cases of one application's upload."""
+
+    def __init__(self, publisher: Publisher, now_ms: Callable[[], int], new_token: Callable[[], str]) -> None:
+        self._publisher = publisher
+        self._now_ms = now_ms
+        self._new_token = new_token
+
+    def begin(self, uow: UnitOfWork, key: ObjectKey, start: int, end: int, total_bytes: int) -> Upload:
+        """The upload this piece belongs to. Another total starts over. Raises NotFound, InvalidRequest."""
+        current = uow.objects.find(key, lock=True)
+        if current is None:
+            raise NotFound
+        check_accepts_data(current)
+        upload = uow.uploads.find(key, lock=True)
+        if upload is not None and upload.total_bytes == total_bytes:
+            if start == 0 and upload.chunk_bytes == 0:
+                upload = replace(upload, chunk_bytes=end)
+                uow.uploads.save(upload)
+            return upload
+        if upload is not None:
+            uow.payloads.discard_many([upload.staged], self._now_ms())
+        staged = payload_name(key, self._new_token())
+        chunk_bytes = end - start if start == 0 else 0
+        upload = Upload(key, staged, total_bytes, chunk_bytes, Coverage(), self._now_ms())
+        uow.uploads.save(upload)
+        return upload
+
+    def piece_is_durable(self, uow: UnitOfWork, key: ObjectKey, staged: str, start: int, end: int) -> Upload:
+        """Remember `[start, end)`. Raises Ignored when the upload was replaced meanwhile."""
+        upload = uow.uploads.find(key, lock=True)
+        if upload is None or upload.staged != staged:
+            raise Ignored("This upload was replaced by another one.")
+        upload = replace(upload, coverage=upload.coverage.add(start, end), updated_at_ms=self._now_ms())
+        uow.uploads.save(upload)
+        return upload
+
+    def complete(self, uow: UnitOfWork, upload: Upload, payload: Payload) -> SyncObject:
+        """All pieces are sealed as `payload`: publish it, once. Raises Ignored, NotFound, InvalidRequest."""
+        item = uow.objects.find(upload.object, lock=True)
+        if item is not None and item.payload is not None and item.payload.name == payload.name:
+            return item
+        current = uow.uploads.find(upload.object, lock=True)
+        if current is None or current.staged != upload.staged:
+            raise Ignored("This upload was replaced by another one.")
+        return self._publisher.put_data(uow, upload.object, payload, upload_chunk_bytes=upload.chunk_bytes)

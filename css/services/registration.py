@@ -1,0 +1,74 @@
+"""The cloud's use cases about nodes: they appear, come back, give signs of life, and leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from common.domain.delivery import DeliveryState
+from common.domain.ids import NodeKey
+from common.domain.nodes import Node
+from common.domain.objects import ObjectStatus
+from common.sync import wakeups
+from common.sync.ports import UnitOfWork
+
+
+class Registration:
+    """wire-protocol 2.4. The node is the authenticated one, whatever the request's path says."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+
+    def register(self, uow: UnitOfWork, key: NodeKey, *, is_persistent: bool, capabilities: frozenset[str]) -> bool:
+        """A node says it has started; False when it is not known and has to register as new.
+
+        What it has not acknowledged is due at once; a node that lost its store gets delivered objects again, too.
+        """
+        known = uow.nodes.find(key)
+        if known is None:
+            return False
+        now_ms = self._now_ms()
+        uow.nodes.save(replace(known, is_persistent=is_persistent, capabilities=capabilities, last_seen_at_ms=now_ms))
+        uow.deliveries.requeue_of_node(key, now_ms, lost_everything=not is_persistent)
+        uow.receptions.requeue_answers(key, now_ms)
+        uow.wake(wakeups.node_topic(key))
+        return True
+
+    def register_new(self, uow: UnitOfWork, key: NodeKey, *, is_persistent: bool, capabilities: frozenset[str]) -> None:
+        """A node starts from nothing: everything addressed to it that it has not consumed is due."""
+        uow.nodes.lock_org(key.org)
+        now_ms = self._now_ms()
+        node = Node(
+            key,
+            is_persistent=is_persistent,
+            capabilities=capabilities,
+            registered_at_ms=now_ms,
+            last_seen_at_ms=now_ms,
+        )
+        uow.nodes.save(node)
+        uow.deliveries.requeue_of_node(key, now_ms, lost_everything=True)
+        uow.deliveries.open_for_node(key, now_ms)
+        uow.wake(wakeups.node_topic(key))
+
+    def ping(self, uow: UnitOfWork, key: NodeKey) -> bool:
+        """A sign of life; False when the node is not known."""
+        if uow.nodes.find(key) is None:
+            return False
+        uow.nodes.touch(key, self._now_ms())
+        return True
+
+    def unregister(self, uow: UnitOfWork, key: NodeKey) -> None:
+        """The node leaves for good: nothing is owed to it any more. Unknown nodes are fine."""
+        uow.nodes.lock_org(key.org)
+        deleting = [d.object for d in uow.deliveries.list_of_node(key) if d.state is DeliveryState.DELETING]
+        uow.deliveries.remove_of_node(key)
+        uow.nodes.remove(key)
+        for object_key in deleting:
+            item = uow.objects.find(object_key, lock=True)
+            if (
+                item is not None
+                and item.status is ObjectStatus.DELETED
+                and not uow.deliveries.has_undeleted(object_key)
+            ):
+                uow.deliveries.remove_of_object(object_key)
+                uow.objects.remove(object_key)

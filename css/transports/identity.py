@@ -1,0 +1,27 @@
+"""Which node is calling: credentials and header have to agree; nothing else is believed (R7)."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from common.domain.errors import Forbidden, InvalidRequest
+from common.domain.ids import NodeKey
+from common.domain.names import is_valid_name
+from common.domain.principals import check_is_node
+from common.protocol import routes
+from common.rest.gate import Gate
+
+
+async def calling_node(gate: Gate, request: Request) -> NodeKey:
+    """Raises NotAuthenticated, Forbidden."""
+    principal = await gate.principal(request)
+    try:
+        # Header text is latin-1 to the server; the names in it are UTF-8.
+        text = request.headers.get(routes.NODE_HEADER, "").encode("latin-1").decode()
+        node = routes.parse_node_header(text)
+    except (InvalidRequest, UnicodeDecodeError) as error:
+        raise Forbidden from error
+    if not all(is_valid_name(name) for name in node):
+        raise Forbidden
+    check_is_node(principal, node)
+    return node

@@ -1,0 +1,127 @@
+"""Bytes between an edge and the cloud: downloads by range, uploads that resume (wire-protocol 2.7, 2.8)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.domain.chunks import Range
+from common.domain.errors import Ignored, InvalidRequest, NotFound
+from common.domain.ids import NodeKey, ObjectKey
+from common.domain.objects import READABLE
+from common.domain.reception import Reception, ReceptionState
+from common.rest import data as data_responses
+from common.rest import responses
+from common.rest.body import declared_length
+from common.rest.exchange import ReadableData
+from common.rest.ranges import parse_content_range, parse_range
+from common.rest.staging import Staging, first_bytes
+from common.runtime.intake import FLUSH_EVERY_BYTES
+from common.sync.ports import Database, UnitOfWork
+from common.sync.receiver import Receiver
+
+T = TypeVar("T")
+
+
+class NodeData:
+    """The two data endpoints of the node interface."""
+
+    def __init__(
+        self, database: Database, receiver: Receiver, staging: Staging, slots: data_responses.DownloadSlots
+    ) -> None:
+        self._database = database
+        self._receiver = receiver
+        self._staging = staging
+        self._slots = slots
+
+    async def download(self, node: NodeKey, key: ObjectKey, instance: int, request: Request) -> Response:
+        """Data of an object that is on its way to `node`. 404 means gone, 409 another instance (wire-protocol 0.1 rule 10)."""
+        data = await asyncio.to_thread(self._database.read, lambda uow: _deliverable_data(uow, node, key, instance))
+        header = request.headers.get("range")
+        digest = data_responses.digest_header(data.digest)
+        if header is None:
+            return data_responses.whole(data, self._staging.store, digest)
+        return data_responses.part(data, parse_range(header), self._staging.store, self._slots, digest)
+
+    async def upload(self, node: NodeKey, key: ObjectKey, instance: int, request: Request) -> Response:
+        """Data of an object `node` has announced: whole, or a piece that is durable when answered."""
+        reception = await asyncio.to_thread(self._database.read, lambda uow: uow.receptions.find(key))
+        if reception is None or reception.origin != node:
+            raise Ignored("This object was not announced.")
+        if reception.instance != instance:
+            raise Ignored
+        if reception.state is not ReceptionState.FETCHING:
+            return responses.done()  # a repeat: complete already
+        size = reception.meta.object_size
+        span = _span(request, size)
+        self._staging.check_size(size)
+        if len(span) == size and self._staging.is_small_size(size):
+            return await self._take_small(reception, request)
+        if not reception.coverage.covers(size):
+            reception = await self._take(reception, span, request)
+        if reception.coverage.covers(size):
+            await self._complete(reception)
+        return responses.done()
+
+    async def _take(self, reception: Reception, span: Range, request: Request) -> Reception:
+        """Stage the body; what is durable is written down as it comes, so that a cut costs at most the window (R6)."""
+        key, instance = reception.object, reception.instance
+
+        def flushed(position: int) -> None:
+            if position < span.end:
+                self._database.write(
+                    lambda uow: self._receiver.piece_is_durable(uow, key, instance, span.start, position)
+                )
+
+        on_flushed = flushed if len(span) > FLUSH_EVERY_BYTES else None
+        await self._staging.take_piece(request.stream(), reception.staged, span.start, span.end, on_flushed)
+        return await self._write(lambda uow: self._receiver.piece_is_durable(uow, key, instance, span.start, span.end))
+
+    async def _take_small(self, reception: Reception, request: Request) -> Response:
+        size = reception.meta.object_size
+        payload, data = await self._staging.take_whole(first_bytes(request.stream(), size), reception.staged)
+        if payload.size != size:
+            raise InvalidRequest(f"The object has {size} bytes, the body {payload.size}.")
+        await self._write(
+            lambda uow: self._receiver.data_complete(uow, reception.object, reception.instance, payload, data)
+        )
+        return responses.done()
+
+    async def _complete(self, reception: Reception) -> None:
+        payload = await self._staging.seal(reception.staged, reception.meta.object_size)
+        await self._write(lambda uow: self._receiver.data_complete(uow, reception.object, reception.instance, payload))
+
+    async def _write(self, work: Callable[[UnitOfWork], T]) -> T:
+        return await asyncio.wrap_future(self._database.submit(work))
+
+
+def _deliverable_data(uow: UnitOfWork, node: NodeKey, key: ObjectKey, instance: int) -> ReadableData:
+    item = uow.objects.find(key)
+    if item is None or item.payload is None or item.status not in READABLE:
+        raise NotFound
+    if not uow.deliveries.find_many([(key, node)]):
+        raise NotFound
+    if item.instance != instance:
+        raise Ignored
+    payload = item.payload
+    small = None
+    if payload.is_small:
+        small = uow.payloads.read_small(payload.name) if payload.size else b""
+    return ReadableData(payload.name, payload.size, payload.digest, small)
+
+
+def _span(request: Request, size: int) -> Range:
+    header = request.headers.get("content-range")
+    if header is None:
+        length = declared_length(request)
+        if length is not None and length != size:
+            raise InvalidRequest(f"The object has {size} bytes, the body {length}.")
+        return Range(0, size)
+    piece = parse_content_range(header)
+    if piece.total != size:
+        raise InvalidRequest(f"The object has {size} bytes, Content-Range says {piece.total}.")
+    return Range(piece.start, piece.end)

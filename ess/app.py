@@ -1,0 +1,195 @@
+"""The composition root of the ESS: every dependency is chosen here, and only here."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from common.domain.ids import cloud_of
+from common.domain.principals import Role
+from common.domain.publishing import LocalNode
+from common.rest.application import Engine, Parts, doorway_to
+from common.rest.doorway import Doorway
+from common.runtime.authentication.accounts import create_first_administrator
+from common.runtime.authentication.choice import choose_authenticator
+from common.runtime.authentication.preset import PresetAuthenticator
+from common.runtime.clock import SystemClock
+from common.runtime.config.identity import AuthenticationHandler
+from common.runtime.housekeeping import PayloadCollector
+from common.runtime.hub import Hub
+from common.runtime.listening import open_listeners
+from common.runtime.malloc import keep_large_buffers
+from common.runtime.serving import serve_until_stopped
+from common.runtime.settings import StartError
+from common.runtime.tls import client_ssl_context
+from common.runtime.worker import Worker
+from common.sync import wakeups
+from common.sync.authentication import Authenticator
+from common.sync.payloads import PayloadStore
+from common.sync.ports import Clock, Database
+from ess.api.routes import routes
+from ess.config import EssConfig
+from ess.services.inbox import Inbox
+from ess.services.session import LINK_UP, Session
+from ess.store.open import open_storage
+from ess.transports.http import CloudClient, Timeouts
+from ess.workers.answers import AnswerWorker
+from ess.workers.fetcher import Fetcher
+from ess.workers.in_flight import InFlight
+from ess.workers.link import Link, Poller
+from ess.workers.uplink import Uplink
+
+_WORKER_THREADS = 6
+_FETCHERS = 3
+_LARGE_FETCHES = 2
+_UPLINKS = 2
+
+
+@dataclass(frozen=True)
+class Ess:
+    """An ESS that is ready to serve. The poller comes last: it waits in the network, and nobody waits for it."""
+
+    doorway: Doorway
+    workers: list[Worker]
+    poller: Worker
+
+
+def build(
+    config: EssConfig,
+    database: Database,
+    payloads: PayloadStore,
+    authenticator: Authenticator,
+    client: CloudClient,
+    hub: Hub,
+    clock: Clock,
+) -> Ess:
+    """Wire an ESS from its parts."""
+    node = config.identity.node_key
+    cloud = cloud_of(node.org)
+    engine = Engine(
+        Parts(
+            LocalNode(node.type, node.id, node.org),
+            database,
+            payloads,
+            authenticator,
+            hub,
+            clock,
+            config.limits,
+            config.link,
+            config.storage.small_payload_bytes,
+        )
+    )
+    link = Link()
+    session = Session(cloud, clock.now_ms)
+    database.write(session.know_cloud)
+    poller = Poller(
+        client,
+        database,
+        session,
+        Inbox(node, cloud, engine.sender, engine.receiver),
+        link,
+        config.link.usable_poll_wait_seconds,
+        config.link.poll_interval_seconds,
+    )
+    answers = AnswerWorker(client, database, engine.receiver, cloud, link, clock.now_ms)
+    fetching, sending = InFlight(_LARGE_FETCHES), InFlight(_UPLINKS)
+
+    def fetcher() -> Fetcher:
+        return Fetcher(
+            client,
+            database,
+            engine.receiver,
+            payloads,
+            engine.digests,
+            link,
+            fetching,
+            config.storage.small_payload_bytes,
+        )
+
+    def uplink() -> Uplink:
+        return Uplink(
+            client, database, engine.sender, payloads, cloud, link, sending, config.link.chunk_bytes, clock.now_ms
+        )
+
+    workers = [
+        *(Worker(f"fetcher-{n}", fetcher().turn, hub, LINK_UP, wakeups.FETCH) for n in range(_FETCHERS)),
+        *(Worker(f"uplink-{n}", uplink().turn, hub, LINK_UP, wakeups.node_topic(cloud)) for n in range(_UPLINKS)),
+        Worker("answers", answers.turn, hub, LINK_UP, wakeups.ANSWERS),
+        Worker("payload-collector", PayloadCollector(database, payloads, clock).turn, hub),
+    ]
+    doorway = doorway_to(engine, lambda health: routes(engine.objects_api(), health))
+    return Ess(doorway, workers, Worker("poller", poller.turn, hub))
+
+
+def serve(config: EssConfig) -> int:
+    """Run until asked to stop. Raises StartError."""
+    keep_large_buffers()
+    clock, hub = SystemClock(), Hub()
+    with open_storage(config, hub.publish, clock) as storage:
+        if config.authentication.handler is AuthenticationHandler.ACCOUNTS:
+            _introduce_administrator(storage.database, config.identity.org_id, clock)
+        authenticator = choose_authenticator(config.authentication.handler, config.storage.root, storage.database)
+        client = _cloud_client(config, authenticator)
+        ess = build(config, storage.database, storage.payloads, authenticator, client, hub, clock)
+        listeners = open_listeners(config.listening, config.storage)
+
+        async def run() -> None:
+            loop = asyncio.get_running_loop()
+            loop.set_default_executor(ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="work"))
+            hub.attach(loop)
+
+            async def start(stop: asyncio.Event) -> None:
+                for worker in [*ess.workers, ess.poller]:
+                    worker.start()
+
+            def drain() -> None:
+                ess.doorway.is_draining = True
+
+            seconds = config.limits.shutdown_seconds
+            await serve_until_stopped(
+                ess.doorway, listeners, drain_seconds=seconds, on_started=start, on_stopping=drain
+            )
+            hub.attach(None)
+
+        asyncio.run(run())
+        _stop_workers(ess)
+    return 0
+
+
+def _stop_workers(ess: Ess) -> None:
+    """What a worker is in the middle of is resumed at the next start; waiting long for it gains nothing."""
+    for worker in [*ess.workers, ess.poller]:
+        worker.stop()
+    for worker in ess.workers:
+        worker.join(timeout_seconds=2)
+
+
+def _cloud_client(config: EssConfig, authenticator: Authenticator) -> CloudClient:
+    app_key, app_secret = config.css_app_key, config.link.css_app_secret.reveal()
+    if isinstance(authenticator, PresetAuthenticator) and authenticator.cloud_credentials is not None:
+        app_key, app_secret = authenticator.cloud_credentials
+    timeouts = Timeouts(config.link.control_timeout_seconds, config.link.data_timeout_seconds)
+    verify: ssl.SSLContext | bool = _cloud_tls(config) if config.link.css_uses_tls else False
+    return CloudClient(config.link.css_base_url, config.identity.node_key, app_key, app_secret, verify, timeouts)
+
+
+def _cloud_tls(config: EssConfig) -> ssl.SSLContext:
+    source = config.link.css_ca_certificate
+    authority = source.text if source.is_pem or not source else str(source.path_below(config.storage.root))
+    try:
+        return client_ssl_context(authority)
+    except OSError as error:
+        raise StartError(f"Cannot use HTTPCSSCACertificate: {error}.") from error
+
+
+def _introduce_administrator(database: Database, org: str, clock: Clock) -> None:
+    created = database.write(lambda uow: create_first_administrator(uow, Role.ADMIN, org, clock.now_ms()))
+    if created is not None:
+        key, secret = created
+        print(  # noqa: T201 - shown once, on the terminal of whoever starts the service; never in a log
+            f"First start: an administrator of {org} was created for this node's applications. This is shown once.\n"
+            f"  app key:    {key}\n  app secret: {secret}",
+            flush=True,
+        )

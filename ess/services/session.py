@@ -1,0 +1,33 @@
+"""The edge's session with the cloud: what happens here when the link comes up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from common.domain.ids import NodeKey
+from common.domain.nodes import Node
+from common.sync import wakeups
+from common.sync.ports import UnitOfWork
+
+#: The session is up: workers that talk to the cloud may start.
+LINK_UP = "link-up"
+
+
+class Session:
+    """Use cases."""
+
+    def __init__(self, cloud: NodeKey, now_ms: Callable[[], int]) -> None:
+        self._cloud = cloud
+        self._now_ms = now_ms
+
+    def know_cloud(self, uow: UnitOfWork) -> None:
+        """The cloud is the one destination of everything published here."""
+        if uow.nodes.find(self._cloud) is None:
+            uow.nodes.save(Node(self._cloud, registered_at_ms=self._now_ms()))
+
+    def link_up(self, uow: UnitOfWork, *, as_new: bool) -> None:
+        """Everything unanswered is due at once. A cloud that met us for the first time gets all our objects (wire-protocol 2.4)."""
+        now_ms = self._now_ms()
+        uow.deliveries.requeue_of_node(self._cloud, now_ms, lost_everything=as_new)
+        uow.receptions.requeue_answers(self._cloud, now_ms)
+        uow.wake(LINK_UP, wakeups.FETCH, wakeups.ANSWERS, wakeups.node_topic(self._cloud))

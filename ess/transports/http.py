@@ -1,0 +1,182 @@
+"""The edge's half of the HTTP link: every call to the cloud, and what its answers mean (wire-protocol 2, 0.2).
+
+Synchronous, for worker threads; connections are kept alive and shared.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from common.domain.chunks import Range
+from common.domain.errors import (
+    Ignored,
+    NotAuthenticated,
+    NotFound,
+    ProtocolViolation,
+    SyncError,
+    TooManyRequests,
+    Unavailable,
+    UnknownNode,
+)
+from common.domain.ids import NodeKey, ObjectKey
+from common.protocol import codec, routes
+from common.protocol.messages import Action, PollItem
+from common.protocol.routes import Capability
+from ess.services.cloud import Download
+
+#: What this edge can do beyond the baseline.
+CAPABILITIES = frozenset({Capability.WAIT, Capability.RESUME, Capability.DIGEST})
+
+#: A long poll's answer may be late by this much before the connection is taken for dead.
+_WAIT_MARGIN_SECONDS = 10.0
+
+_ERRORS: dict[int, type[SyncError]] = {
+    403: NotAuthenticated,
+    404: NotFound,
+    409: Ignored,
+    424: UnknownNode,
+    429: TooManyRequests,
+    **dict.fromkeys((307, 408, 502, 503, 504), Unavailable),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect and for a control call; for a read of data to make progress."""
+
+    control_seconds: float
+    data_seconds: float
+
+
+class CloudClient:
+    """Calls of one node. Every method raises Unavailable when the cloud cannot be reached or asks to wait."""
+
+    def __init__(
+        self,
+        base_url: str,
+        node: NodeKey,
+        app_key: str,
+        app_secret: str,
+        verify: ssl.SSLContext | bool,
+        timeouts: Timeouts,
+    ) -> None:
+        self._node = node
+        self._timeouts = timeouts
+        self._client = httpx.Client(
+            base_url=base_url,
+            auth=httpx.BasicAuth(app_key, app_secret),
+            headers=[
+                (routes.NODE_HEADER.encode(), routes.node_header(node)),
+                (routes.CAPABILITIES_HEADER.encode(), routes.format_capabilities(CAPABILITIES).encode()),
+            ],
+            verify=verify,
+            timeout=timeouts.control_seconds,
+            limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=100),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def register(self) -> frozenset[str]:
+        """What the cloud can do. Raises NotFound when it does not know this node."""
+        return self._node_call("register", {"persistent-storage": "true"})
+
+    def register_new(self) -> frozenset[str]:
+        return self._node_call("register-new", {"persistent-storage": "true"})
+
+    def unregister(self) -> None:
+        self._node_call("unregister", {})
+
+    def poll(self, wait_seconds: int) -> list[PollItem]:
+        """What the cloud has for this node, after waiting up to `wait_seconds` for it. Raises UnknownNode."""
+        headers = {"prefer": f"wait={wait_seconds}"} if wait_seconds else {}
+        timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._read_seconds(wait_seconds))
+        response = self._request("GET", routes.POLL_PATH, headers=headers, timeout=timeout)
+        return codec.decode_poll(response.content) if response.content else []
+
+    def send(
+        self, action: Action, key: ObjectKey, instance: int, data_id: int, body: bytes | None = None
+    ) -> httpx.Headers:
+        """Deliver one message; the headers of the answer. Raises Ignored when it was stale, which ends the retry as well."""
+        return self._request("PUT", routes.object_path(key, instance, data_id, action), content=body).headers
+
+    @contextmanager
+    def download(self, key: ObjectKey, instance: int, data_id: int, part: Range | None) -> Iterator[Download]:
+        """The data, or `part` of it. Raises NotFound when the object is gone, Ignored when another instance is current."""
+        headers = {"range": f"bytes={part.start}-{part.end - 1}"} if part is not None else {}
+        path = routes.object_path(key, instance, data_id, Action.DATA)
+        timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._timeouts.data_seconds)
+        with _translated(), self._client.stream("GET", path, headers=headers, timeout=timeout) as response:
+            _check(response)
+            if response.status_code == 204:
+                raise NotFound  # the reference's way to say that it has no record (wire-protocol 0.2 rule 7)
+            start = part.start if part is not None and response.status_code == 206 else 0
+            yield Download(start, _sha256_of(response.headers.get("repr-digest")), _pieces(response))
+
+    def upload(
+        self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, total: int
+    ) -> None:
+        """Send `span` of the data, which `body` yields. The whole goes without Content-Range (wire-protocol 0.2 rule 3)."""
+        headers = {"content-length": str(len(span)), "content-type": "application/octet-stream"}
+        if len(span) != total:
+            headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{total}"
+        timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._timeouts.data_seconds)
+        path = routes.object_path(key, instance, data_id, Action.DATA)
+        self._request("PUT", path, content=body, headers=headers, timeout=timeout)
+
+    def _node_call(self, call: str, params: dict[str, str]) -> frozenset[str]:
+        response = self._request("PUT", routes.node_call_path(call, self._node), params=params)
+        return routes.parse_capabilities(response.headers.get(routes.CAPABILITIES_HEADER)) & CAPABILITIES
+
+    def _request(self, method: str, path: str, **options: object) -> httpx.Response:
+        with _translated():
+            response = self._client.request(method, path, **options)  # type: ignore[arg-type]
+        _check(response)
+        return response
+
+    def _read_seconds(self, wait_seconds: int) -> float:
+        return wait_seconds + _WAIT_MARGIN_SECONDS if wait_seconds else self._timeouts.control_seconds
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise Unavailable(f"The cloud cannot be reached: {str(error) or type(error).__name__}.") from error
+    except (httpx.InvalidURL, httpx.DecodingError) as error:
+        raise ProtocolViolation(f"The cloud's answer cannot be used: {error}.") from error
+
+
+def _check(response: httpx.Response) -> None:
+    status = response.status_code
+    if status < 300:
+        return
+    error = _ERRORS.get(status, Unavailable if status >= 500 else ProtocolViolation)
+    raise error(f"The cloud answered {status}.")
+
+
+def _pieces(response: httpx.Response) -> Iterator[bytes]:
+    with _translated():
+        yield from response.iter_raw()
+
+
+def _sha256_of(header: str | None) -> str | None:
+    """The digest in hex out of an RFC 9530 field; None when it is absent or names no SHA-256."""
+    for part in (header or "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "sha-256" and len(value) > 2 and value[0] == value[-1] == ":":
+            try:
+                return base64.b64decode(value[1:-1], validate=True).hex()
+            except binascii.Error:
+                return None
+    return None

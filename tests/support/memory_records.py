@@ -1,0 +1,206 @@
+"""The remaining stores of `common.sync.ports` in memory. Locks need no code: transactions run one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from common.domain.errors import NotFound
+from common.domain.ids import NodeKey, ObjectKey
+from common.domain.nodes import Node
+from common.domain.objects import ObjectStatus, Payload, SyncObject
+from common.domain.reception import Reception, ReceptionState
+from common.sync.records import Account, Upload
+from tests.support.memory_tables import MemoryTables
+
+
+class MemoryObjectStore:
+    def __init__(self, tables: MemoryTables) -> None:
+        self._objects = tables.objects
+
+    def find(self, key: ObjectKey, *, lock: bool = False) -> SyncObject | None:  # noqa: ARG002
+        return self._objects.find(key)
+
+    def get(self, key: ObjectKey) -> SyncObject:
+        found = self._objects.find(key)
+        if found is None:
+            raise NotFound
+        return found
+
+    def find_many(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, SyncObject]:
+        found = {key: self._objects.find(key) for key in keys}
+        return {key: each for key, each in found.items() if each}
+
+    def save_many(self, objects: Sequence[SyncObject]) -> None:
+        assert len({each.key for each in objects}) == len(objects)
+        for each in objects:
+            self._objects.put(each.key, each)
+
+    def remove(self, key: ObjectKey) -> None:
+        self._objects.remove(key)
+
+    def list_of_type(
+        self, org: str, object_type: str, *, statuses: Iterable[ObjectStatus] | None, after: str, limit: int
+    ) -> list[SyncObject]:
+        wanted = frozenset(ObjectStatus if statuses is None else statuses)
+        matches = [
+            each
+            for each in self._objects
+            if each.key[:2] == (org, object_type) and each.key.id > after and each.status in wanted
+        ]
+        return sorted(matches, key=lambda each: each.key)[:limit]
+
+    def count_own(self) -> int:
+        return sum(each.is_own and each.status is not ObjectStatus.DELETED for each in self._objects)
+
+
+class MemoryNodeStore:
+    def __init__(self, tables: MemoryTables) -> None:
+        self._nodes = tables.nodes
+
+    def find(self, key: NodeKey) -> Node | None:
+        return self._nodes.find(key)
+
+    def save(self, node: Node) -> None:
+        self._nodes.put(node.key, node)
+
+    def touch(self, key: NodeKey, now_ms: int) -> None:
+        if node := self._nodes.find(key):
+            self.save(replace(node, last_seen_at_ms=now_ms))
+
+    def remove(self, key: NodeKey) -> None:
+        self._nodes.remove(key)
+
+    def list_of_org(self, org: str) -> list[Node]:
+        return sorted((node for node in self._nodes if node.key.org == org), key=lambda node: node.key)
+
+    def existing(self, keys: Sequence[NodeKey]) -> set[NodeKey]:
+        return {key for key in keys if key in self._nodes}
+
+    def count(self, org: str | None = None, node_type: str | None = None) -> int:
+        return sum(
+            (org is None or node.key.org == org) and (node_type is None or node.key.type == node_type)
+            for node in self._nodes
+        )
+
+    def lock_org_shared(self, orgs: Iterable[str]) -> None:
+        pass
+
+    def lock_org(self, org: str) -> None:
+        pass
+
+
+class MemoryReceptionStore:
+    def __init__(self, tables: MemoryTables) -> None:
+        self._receptions = tables.receptions
+
+    def find(self, key: ObjectKey, *, lock: bool = False) -> Reception | None:  # noqa: ARG002
+        return self._receptions.find(key)
+
+    def save(self, reception: Reception) -> None:
+        self._receptions.put(reception.object, reception)
+
+    def remove(self, key: ObjectKey) -> None:
+        self._receptions.remove(key)
+
+    def list_fetching(self, limit: int) -> list[Reception]:
+        return [each for each in self._by_age() if each.state is ReceptionState.FETCHING][:limit]
+
+    def claim_answers(self, origin: NodeKey | None, now_ms: int, limit: int) -> list[Reception]:
+        return [each for each, due_at_ms in self._answers(origin) if due_at_ms <= now_ms][:limit]
+
+    def has_answers(self, origin: NodeKey, now_ms: int) -> bool:
+        return bool(self.claim_answers(origin, now_ms, limit=1))
+
+    def next_answer_at(self, origin: NodeKey | None) -> int | None:
+        return min((due_at_ms for _, due_at_ms in self._answers(origin)), default=None)
+
+    def prune_consumed(self, keep: int) -> int:
+        done = [each for each in self._by_age() if each.state is ReceptionState.CONSUMED and each.answer is None]
+        surplus = done[: max(0, len(done) - keep)]
+        for each in surplus:
+            self.remove(each.object)
+        return len(surplus)
+
+    def _by_age(self) -> list[Reception]:
+        """Oldest instance first."""
+        return sorted(self._receptions, key=lambda each: each.instance)
+
+    def _answers(self, origin: NodeKey | None) -> list[tuple[Reception, int]]:
+        """Owed answers with their due times, oldest due first."""
+        answers = [
+            (each, each.answer_due_at_ms)
+            for each in self._receptions
+            if each.answer_due_at_ms is not None and origin in (None, each.origin)
+        ]
+        return sorted(answers, key=lambda answer: answer[1])
+
+
+class MemoryPayloadIndex:
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
+
+    def save_small_many(self, payloads: Sequence[tuple[str, bytes]]) -> None:
+        for name, data in payloads:
+            self._tables.small_payloads.put(name, data)
+
+    def read_small(self, name: str) -> bytes:
+        data = self._tables.small_payloads.find(name)
+        if data is None:
+            raise NotFound
+        return data
+
+    def discard_many(self, payloads: Sequence[Payload | str], now_ms: int) -> None:
+        for payload in payloads:
+            if isinstance(payload, Payload) and payload.is_small:
+                self._tables.small_payloads.remove(payload.name)
+            else:
+                name = payload if isinstance(payload, str) else payload.name
+                self._tables.discarded.put(name, (name, now_ms))
+
+    def list_discarded(self, before_ms: int, limit: int) -> list[str]:
+        return sorted(name for name, at_ms in self._tables.discarded if at_ms < before_ms)[:limit]
+
+    def forget_discarded(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._tables.discarded.remove(name)
+
+    def referenced(self, names: Sequence[str]) -> set[str]:
+        of_objects = {each.payload.name for each in self._tables.objects if each.payload}
+        of_uploads = {upload.staged for upload in self._tables.uploads}
+        of_receptions = {reception.staged for reception in self._tables.receptions}
+        return set(names) & (of_objects | of_uploads | of_receptions)
+
+
+class MemoryUploadStore:
+    def __init__(self, tables: MemoryTables) -> None:
+        self._uploads = tables.uploads
+
+    def find(self, key: ObjectKey, *, lock: bool = False) -> Upload | None:  # noqa: ARG002
+        return self._uploads.find(key)
+
+    def save(self, upload: Upload) -> None:
+        self._uploads.put(upload.object, upload)
+
+    def remove(self, key: ObjectKey) -> None:
+        self._uploads.remove(key)
+
+
+class MemoryAccountStore:
+    def __init__(self, tables: MemoryTables) -> None:
+        self._accounts = tables.accounts
+
+    def find(self, app_key: str) -> Account | None:
+        return self._accounts.find(app_key)
+
+    def save(self, account: Account) -> None:
+        self._accounts.put(account.app_key, account)
+
+    def remove(self, app_key: str) -> bool:
+        return self._accounts.remove(app_key)
+
+    def list_all(self) -> list[Account]:
+        return sorted(self._accounts, key=lambda account: account.app_key)
+
+    def is_empty(self) -> bool:
+        return not list(self._accounts)

@@ -1,0 +1,92 @@
+"""Tables in memory with transactions: every change is journaled until it is kept or undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from common.domain.delivery import Delivery
+from common.domain.ids import NodeKey, ObjectKey
+from common.domain.nodes import Node
+from common.domain.objects import SyncObject
+from common.domain.reception import Reception
+from common.sync.records import Account, FanOut, Upload
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Journal:
+    """How to undo what the current transaction has changed so far."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] = []
+
+    def record(self, undo: Callable[[], object]) -> None:
+        self._undo.append(undo)
+
+    def keep(self) -> None:
+        """The changes stay."""
+        self._undo.clear()
+
+    def undo(self) -> None:
+        """Everything is again as it was at the last `keep`."""
+        while self._undo:
+            self._undo.pop()()
+
+
+class Table(Generic[K, V]):
+    """Rows by key, in the order in which they were added; replacing a row keeps its place."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._rows: dict[K, tuple[int, V]] = {}
+        self._next_position = 0
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __iter__(self) -> Iterator[V]:
+        """In the order in which the rows were added; changes meanwhile do not matter."""
+        return (value for _, value in sorted(self._rows.values(), key=lambda row: row[0]))
+
+    def find(self, key: K) -> V | None:
+        row = self._rows.get(key)
+        return row[1] if row else None
+
+    def put(self, key: K, value: V) -> None:
+        """Insert or replace."""
+        before = self._rows.get(key)
+        if before is None:
+            self._journal.record(lambda: self._rows.pop(key))
+            position = self._next_position
+            self._next_position += 1
+        else:
+            self._journal.record(lambda: self._rows.update({key: before}))
+            position = before[0]
+        self._rows[key] = (position, value)
+
+    def remove(self, key: K) -> bool:
+        """Whether there was such a row."""
+        before = self._rows.pop(key, None)
+        if before is None:
+            return False
+        self._journal.record(lambda: self._rows.update({key: before}))
+        return True
+
+
+class MemoryTables:
+    """Everything a node stores."""
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.objects: Table[ObjectKey, SyncObject] = Table(self.journal)
+        self.deliveries: Table[tuple[ObjectKey, NodeKey], Delivery] = Table(self.journal)
+        self.fan_outs: Table[ObjectKey, FanOut] = Table(self.journal)
+        self.nodes: Table[NodeKey, Node] = Table(self.journal)
+        self.receptions: Table[ObjectKey, Reception] = Table(self.journal)
+        self.small_payloads: Table[str, bytes] = Table(self.journal)
+        #: Payload name to the time of its discarding in ms.
+        self.discarded: Table[str, tuple[str, int]] = Table(self.journal)
+        self.uploads: Table[ObjectKey, Upload] = Table(self.journal)
+        self.accounts: Table[str, Account] = Table(self.journal)
