@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
 from common.domain.principals import Role
 from common.domain.publishing import LocalNode
 from common.rest.application import Engine, Parts, doorway_to
-from common.rest.doorway import Doorway
-from common.runtime.authentication.accounts import create_first_administrator
+from common.rest.service import Service, run_service
 from common.runtime.authentication.choice import choose_authenticator
+from common.runtime.authentication.first_start import create_first_administrator
 from common.runtime.clock import SystemClock
 from common.runtime.config.identity import AuthenticationHandler
 from common.runtime.housekeeping import PayloadCollector
 from common.runtime.hub import Hub
 from common.runtime.listening import open_listeners
 from common.runtime.malloc import keep_large_buffers
-from common.runtime.serving import serve_until_stopped
+from common.runtime.serving import ServingLimits
 from common.runtime.worker import Worker
 from common.sync import wakeups
 from common.sync.authentication import Authenticator
@@ -32,23 +28,15 @@ from css.services.registration import Registration
 from css.store.open import open_storage
 from css.transports.http import NodeInterface
 from css.transports.node_data import NodeData
-from css.transports.polling import DRAIN, Outbox
+from css.transports.polling import Outbox
 from css.workers.fan_out import FanOutWorker
 
 _WORKER_THREADS = 16
 
 
-@dataclass(frozen=True)
-class Css:
-    """A CSS that is ready to serve."""
-
-    doorway: Doorway
-    workers: list[Worker]
-
-
 def build(
     config: CssConfig, database: Database, payloads: PayloadStore, authenticator: Authenticator, hub: Hub, clock: Clock
-) -> Css:
+) -> Service:
     """Wire a CSS from its parts."""
     engine = Engine(
         Parts(
@@ -88,7 +76,7 @@ def build(
         Worker("fan-out", fan_out.turn, hub, wakeups.FAN_OUT),
         Worker("payload-collector", collector.turn, hub),
     ]
-    return Css(doorway, workers)
+    return Service(doorway, workers)
 
 
 def serve(config: CssConfig) -> int:
@@ -99,44 +87,12 @@ def serve(config: CssConfig) -> int:
     clock, hub = SystemClock(), Hub()
     with open_storage(config, hub.publish, clock) as storage:
         if config.authentication.handler is AuthenticationHandler.ACCOUNTS:
-            _introduce_administrator(storage.database, clock)
+            welcome = create_first_administrator(storage.database, Role.SYNC_ADMIN, "", clock.now_ms())
+            if welcome is not None:
+                print(welcome, flush=True)  # noqa: T201 - to whoever starts the service, never into a log
         authenticator = choose_authenticator(config.authentication.handler, config.storage.root, storage.database)
-        css = build(config, storage.database, storage.payloads, authenticator, hub, clock)
+        service = build(config, storage.database, storage.payloads, authenticator, hub, clock)
         listeners = open_listeners(config.listening, config.storage)
-
-        async def run() -> None:
-            loop = asyncio.get_running_loop()
-            loop.set_default_executor(ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="work"))
-            hub.attach(loop)
-
-            async def start(stop: asyncio.Event) -> None:
-                for worker in css.workers:
-                    worker.start()
-
-            def drain() -> None:
-                css.doorway.is_draining = True
-                hub.publish([DRAIN])
-
-            seconds = config.limits.shutdown_seconds
-            await serve_until_stopped(
-                css.doorway, listeners, drain_seconds=seconds, on_started=start, on_stopping=drain
-            )
-            hub.attach(None)
-
-        uvloop.run(run())
-        for worker in css.workers:
-            worker.stop()
-        for worker in css.workers:
-            worker.join(timeout_seconds=5)
+        limits = ServingLimits(config.limits.shutdown_seconds, config.listening.read_header_timeout_seconds)
+        run_service(service, hub, listeners, limits, threads=_WORKER_THREADS, run_loop=uvloop.run)
     return 0
-
-
-def _introduce_administrator(database: Database, clock: Clock) -> None:
-    created = database.write(lambda uow: create_first_administrator(uow, Role.SYNC_ADMIN, "", clock.now_ms()))
-    if created is not None:
-        key, secret = created
-        print(  # noqa: T201 - shown once, on the terminal of whoever starts the service; never in a log
-            f"First start: an administrator of every organization was created. This is shown once.\n"
-            f"  app key:    {key}\n  app secret: {secret}",
-            flush=True,
-        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
-from common.runtime.commands import Program, run
+from common.runtime import account_command
+from common.runtime.commands import Command, Program, run
 from ess.config import EssConfig, load_ess_config
 
 
@@ -16,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         summary="Edge Sync Service.",
         load_config=load_ess_config,
         serve=_serve,
+        commands=(Command("account", account_command.SUMMARY, account_command.add_arguments, _account),),
     )
     return run(program, argv)
 
@@ -25,6 +28,12 @@ def _serve(config: EssConfig) -> int:
     from ess.app import serve
 
     return serve(config)
+
+
+def _account(config: EssConfig, arguments: argparse.Namespace) -> int:
+    from ess.store.open import open_database
+
+    return account_command.run(open_database(config), arguments)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from common.domain.ids import cloud_of
 from common.domain.principals import Role
 from common.domain.publishing import LocalNode
 from common.rest.application import Engine, Parts, doorway_to
-from common.rest.doorway import Doorway
-from common.runtime.authentication.accounts import create_first_administrator
+from common.rest.service import Service, run_service
 from common.runtime.authentication.choice import choose_authenticator
+from common.runtime.authentication.first_start import create_first_administrator
 from common.runtime.authentication.preset import PresetAuthenticator
 from common.runtime.clock import SystemClock
 from common.runtime.config.identity import AuthenticationHandler
@@ -21,7 +19,7 @@ from common.runtime.housekeeping import PayloadCollector
 from common.runtime.hub import Hub
 from common.runtime.listening import open_listeners
 from common.runtime.malloc import keep_large_buffers
-from common.runtime.serving import serve_until_stopped
+from common.runtime.serving import ServingLimits
 from common.runtime.settings import StartError
 from common.runtime.tls import client_ssl_context
 from common.runtime.worker import Worker
@@ -47,15 +45,6 @@ _LARGE_FETCHES = 2
 _UPLINKS = 2
 
 
-@dataclass(frozen=True)
-class Ess:
-    """An ESS that is ready to serve. The poller comes last: it waits in the network, and nobody waits for it."""
-
-    doorway: Doorway
-    workers: list[Worker]
-    poller: Worker
-
-
 def build(
     config: EssConfig,
     database: Database,
@@ -64,7 +53,7 @@ def build(
     client: CloudClient,
     hub: Hub,
     clock: Clock,
-) -> Ess:
+) -> Service:
     """Wire an ESS from its parts."""
     node = config.identity.node_key
     cloud = cloud_of(node.org)
@@ -120,7 +109,7 @@ def build(
         Worker("payload-collector", PayloadCollector(database, payloads, clock).turn, hub),
     ]
     doorway = doorway_to(engine, lambda health: routes(engine.objects_api(), health))
-    return Ess(doorway, workers, Worker("poller", poller.turn, hub))
+    return Service(doorway, workers, [Worker("poller", poller.turn, hub)])
 
 
 def serve(config: EssConfig) -> int:
@@ -129,41 +118,16 @@ def serve(config: EssConfig) -> int:
     clock, hub = SystemClock(), Hub()
     with open_storage(config, hub.publish, clock) as storage:
         if config.authentication.handler is AuthenticationHandler.ACCOUNTS:
-            _introduce_administrator(storage.database, config.identity.org_id, clock)
+            welcome = create_first_administrator(storage.database, Role.ADMIN, config.identity.org_id, clock.now_ms())
+            if welcome is not None:
+                print(welcome, flush=True)  # noqa: T201 - to whoever starts the service, never into a log
         authenticator = choose_authenticator(config.authentication.handler, config.storage.root, storage.database)
         client = _cloud_client(config, authenticator)
-        ess = build(config, storage.database, storage.payloads, authenticator, client, hub, clock)
+        service = build(config, storage.database, storage.payloads, authenticator, client, hub, clock)
         listeners = open_listeners(config.listening, config.storage)
-
-        async def run() -> None:
-            loop = asyncio.get_running_loop()
-            loop.set_default_executor(ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="work"))
-            hub.attach(loop)
-
-            async def start(stop: asyncio.Event) -> None:
-                for worker in [*ess.workers, ess.poller]:
-                    worker.start()
-
-            def drain() -> None:
-                ess.doorway.is_draining = True
-
-            seconds = config.limits.shutdown_seconds
-            await serve_until_stopped(
-                ess.doorway, listeners, drain_seconds=seconds, on_started=start, on_stopping=drain
-            )
-            hub.attach(None)
-
-        asyncio.run(run())
-        _stop_workers(ess)
+        limits = ServingLimits(config.limits.shutdown_seconds, config.listening.read_header_timeout_seconds)
+        run_service(service, hub, listeners, limits, threads=_WORKER_THREADS, run_loop=asyncio.run)
     return 0
-
-
-def _stop_workers(ess: Ess) -> None:
-    """What a worker is in the middle of is resumed at the next start; waiting long for it gains nothing."""
-    for worker in [*ess.workers, ess.poller]:
-        worker.stop()
-    for worker in ess.workers:
-        worker.join(timeout_seconds=2)
 
 
 def _cloud_client(config: EssConfig, authenticator: Authenticator) -> CloudClient:
@@ -182,14 +146,3 @@ def _cloud_tls(config: EssConfig) -> ssl.SSLContext:
         return client_ssl_context(authority)
     except OSError as error:
         raise StartError(f"Cannot use HTTPCSSCACertificate: {error}.") from error
-
-
-def _introduce_administrator(database: Database, org: str, clock: Clock) -> None:
-    created = database.write(lambda uow: create_first_administrator(uow, Role.ADMIN, org, clock.now_ms()))
-    if created is not None:
-        key, secret = created
-        print(  # noqa: T201 - shown once, on the terminal of whoever starts the service; never in a log
-            f"First start: an administrator of {org} was created for this node's applications. This is shown once.\n"
-            f"  app key:    {key}\n  app secret: {secret}",
-            flush=True,
-        )

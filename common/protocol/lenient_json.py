@@ -43,7 +43,8 @@ class Shape:
 
     def fold(self, value: Any) -> Any:
         """`value` with known members under their exact names; an exact match wins over one in another case. What is not an
-        object passes as it is, for the type check that follows."""
+        object passes as it is, for the type check that follows.
+        """
         if isinstance(value, list):
             return [self.fold(item) for item in value]
         if not isinstance(value, dict):

@@ -8,9 +8,7 @@ from common.domain.names import is_valid_name
 
 def segments_below(path: str, prefix: str) -> list[str]:
     """The decoded segments after `prefix`; one trailing slash is ignored. Raises InvalidRequest for an empty or dot segment."""
-    rest = path[len(prefix) :].removeprefix("/")
-    if rest.endswith("/"):
-        rest = rest[:-1]
+    rest = path[len(prefix) :].removeprefix("/").removesuffix("/")
     if not rest:
         return []
     segments = rest.split("/")

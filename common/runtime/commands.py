@@ -96,6 +96,8 @@ def _perform(program: Program[C], arguments: argparse.Namespace) -> int:
         _complain(program, f"warning: {warning}")
     if arguments.command == "config":
         return _show(loaded)
+    # A command reports by what it prints; the service's log is not its place.
+    logging.getLogger().setLevel(logging.ERROR)
     command = next(each for each in program.commands if each.name == arguments.command)
     return command.run(loaded.config, arguments)
 

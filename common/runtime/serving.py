@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from common.runtime.http_protocol import limited_protocol
 from common.runtime.logs import fields
 from common.runtime.settings import StartError
 
@@ -49,7 +50,7 @@ def listen_tcp(host: str, port: int, tls: ssl.SSLContext | None) -> Listener:
         sock.close()
         raise StartError(f"Cannot listen on {host or '*'} port {port}: {error.strerror}.") from error
     sock.listen(_BACKLOG)
-    shown = f"[{host}]" if ":" in host else host or "0.0.0.0"
+    shown = f"[{host}]" if ":" in host else host or "*"
     return Listener(sock, tls, f"{'https' if tls else 'http'}://{shown}:{sock.getsockname()[1]}")
 
 
@@ -71,6 +72,14 @@ def listen_unix(path: Path, mode: int, tls: ssl.SSLContext | None) -> Listener:
         raise StartError(f"Cannot listen on {path}: {error.strerror}.") from error
     sock.listen(_BACKLOG)
     return Listener(sock, tls, f"{'secure-unix' if tls else 'unix'}:{path}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServingLimits:
+    """How long the requests in progress get at the end, and a client to send a request's head."""
+
+    drain_seconds: float
+    head_seconds: float
 
 
 class _Server(uvicorn.Server):
@@ -98,25 +107,25 @@ class _Server(uvicorn.Server):
 async def serve_until_stopped(
     app: ASGIApp,
     listeners: Sequence[Listener],
+    limits: ServingLimits,
     *,
-    drain_seconds: float,
-    on_started: Callable[[asyncio.Event], Awaitable[None]],
+    on_started: Callable[[], None],
     on_stopping: Callable[[], None],
 ) -> None:
-    """Serve until SIGTERM, SIGINT or the event that `on_started` gets.
+    """Serve until SIGTERM or SIGINT.
 
     `on_started` runs when connections are accepted. Then, once asked to stop: `on_stopping`, no new connections, and up
-    to `drain_seconds` for the requests that are being answered.
+    to `limits.drain_seconds` for the requests that are being answered.
     """
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    servers = [_Server(_config(app, listener, drain_seconds)) for listener in listeners]
+    servers = [_Server(_config(app, listener, limits)) for listener in listeners]
     running = [asyncio.create_task(s.serve([each.socket])) for s, each in zip(servers, listeners, strict=True)]
     while not all(server.started for server in servers):
         if any(task.done() for task in running):
             await asyncio.gather(*running)
         await asyncio.sleep(0.002)
-    await on_started(stop)
+    on_started()
     log.info("serving", extra=fields(listeners=[listener.url for listener in listeners], pid=os.getpid()))
     await stop.wait()
     log.info("stopping")
@@ -126,10 +135,10 @@ async def serve_until_stopped(
     await asyncio.gather(*running)
 
 
-def _config(app: ASGIApp, listener: Listener, drain_seconds: float) -> uvicorn.Config:
+def _config(app: ASGIApp, listener: Listener, limits: ServingLimits) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=limited_protocol(limits.head_seconds),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -138,7 +147,7 @@ def _config(app: ASGIApp, listener: Listener, drain_seconds: float) -> uvicorn.C
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=max(1, int(drain_seconds)),
+        timeout_graceful_shutdown=max(1, int(limits.drain_seconds)),
     )
     config.load()
     config.ssl = listener.tls

@@ -57,9 +57,9 @@ class Worker:
                 try:
                     pause_seconds = self._turn()
                     failures = 0
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - a worker outlives whatever one turn runs into
                     failures += 1
-                    pause_seconds = _FAILURE_RETRY.delay_ms(failures, random()) / 1000
+                    pause_seconds = _FAILURE_RETRY.delay_ms(failures, random()) / 1000  # noqa: S311 - jitter
                     self._report(error, failures)
                     # A wake-up must not turn a failure into a busy loop.
                     self._stopping.wait(pause_seconds)

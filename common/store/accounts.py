@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from common.domain.principals import Role
 from common.store.session import Row, Session
 from common.store.statements import Statement, matching, upsert
 from common.store.tables import accounts
-from common.sync.records import Account, Role
+from common.sync.records import Account
 
 _COLUMNS = list(accounts.columns)
 

@@ -139,8 +139,7 @@ _WITHDRAW_UNSENT = Bulk(_IN_KEY_ORDER, lambda values: sa.delete(deliveries).wher
 _WITHDRAW_SENT = Bulk(
     [*_IN_KEY_ORDER, _DUE],
     lambda values: (
-        sa
-        .update(deliveries)
+        sa.update(deliveries)
         .where(_each(_WAS_SENT, values))
         .values({**_due_now_values(DeliveryState.DELETING), "due_at_ms": values["due_at_ms"]})
     ),

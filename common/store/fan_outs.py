@@ -36,8 +36,7 @@ _NEXT = Statement(
     lock=RowLock(fan_outs, skip_locked=True),
 )
 _ADVANCE = Statement(
-    sa
-    .update(fan_outs)
+    sa.update(fan_outs)
     .where(_OF_OBJECT)
     .values(
         after_type=parameter("after_type", fan_outs.c.after_type.type),

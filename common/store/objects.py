@@ -64,8 +64,7 @@ _SAVE_TARGETS = upsert(object_targets, *DELIVERY_KEY)
 _REMOVE_TARGETS = Statement(sa.delete(object_targets).where(matching(object_targets, *KEY)))
 
 _PAGE = (
-    sa
-    .select(*OBJECT_COLUMNS)
+    sa.select(*OBJECT_COLUMNS)
     .where(matching(objects, "org", "type"), objects.c.id > parameter("after", objects.c.id.type))
     .order_by(objects.c.id)
     .limit(parameter("limit"))

@@ -20,16 +20,13 @@ _READ = Statement(sa.select(small_payloads.c.bytes).where(matching(small_payload
 _REMOVE = Bulk([_NAME], lambda values: sa.delete(small_payloads).where(values["name"] == _NAME))
 _DISCARD = upsert(discarded_payloads, "name")
 _LIST_DISCARDED = Statement(
-    sa
-    .select(discarded_payloads.c.name)
+    sa.select(discarded_payloads.c.name)
     .where(discarded_payloads.c.discarded_at_ms < parameter("before_ms"))
     .order_by(discarded_payloads.c.discarded_at_ms, discarded_payloads.c.name)
     .limit(parameter("limit"))
     .offset(NO_OFFSET)
 )
-_FORGET = Bulk(
-    [_NAME], lambda values: sa.delete(discarded_payloads).where(values["name"] == discarded_payloads.c.name)
-)
+_FORGET = Bulk([_NAME], lambda values: sa.delete(discarded_payloads).where(values["name"] == discarded_payloads.c.name))
 
 
 def _referenced(values: Values) -> ClauseElement:
@@ -58,9 +55,7 @@ class SqlPayloadIndex:
 
     def discard_many(self, payloads: Sequence[Payload | str], now_ms: int) -> None:
         small = [p.name for p in payloads if isinstance(p, Payload) and p.is_small]
-        others = [
-            p if isinstance(p, str) else p.name for p in payloads if not (isinstance(p, Payload) and p.is_small)
-        ]
+        others = [p if isinstance(p, str) else p.name for p in payloads if not (isinstance(p, Payload) and p.is_small)]
         self._session.run_many(_REMOVE, [{"name": name} for name in small])
         self._session.run_many(_DISCARD, [{"name": name, "discarded_at_ms": now_ms} for name in dict.fromkeys(others)])
 

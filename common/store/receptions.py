@@ -46,8 +46,7 @@ _SAVE = upsert(receptions, *KEY)
 _SAVE_FRESH = upsert(receptions, *KEY, is_replacing=False)
 _REMOVE = Statement(sa.delete(receptions).where(_OF_OBJECT))
 _LIST_FETCHING = Statement(
-    sa
-    .select(*_COLUMNS)
+    sa.select(*_COLUMNS)
     .where(receptions.c.state == constant(ReceptionState.FETCHING))
     .order_by(*_OLDEST_FIRST)
     .limit(_LIMIT)
@@ -55,15 +54,13 @@ _LIST_FETCHING = Statement(
 )
 
 _REQUEUE_ANSWERS = Statement(
-    sa
-    .update(receptions)
+    sa.update(receptions)
     .where(_TO_ORIGIN, _ANSWER_DUE.is_not(None))
     .values(answer_due_at_ms=parameter("now_ms"), attempts=constant(0))
 )
 
 _DUE_ANSWERS = (
-    sa
-    .select(*_COLUMNS)
+    sa.select(*_COLUMNS)
     .where(parameter("now_ms") >= _ANSWER_DUE)
     .order_by(_ANSWER_DUE, receptions.c.position)
     .limit(_LIMIT)
@@ -79,8 +76,7 @@ _NEXT_ANSWER_TO_ORIGIN = Statement(_FIRST_ANSWER.where(_TO_ORIGIN))
 
 _IS_OVER = sa.and_(receptions.c.state == constant(ReceptionState.CONSUMED), receptions.c.answer.is_(None))
 _BEYOND = (
-    sa
-    .select(receptions.c.position)
+    sa.select(receptions.c.position)
     .where(_IS_OVER)
     .order_by(receptions.c.instance.desc(), receptions.c.position.desc())
     # SQLite has no OFFSET without a LIMIT.

@@ -20,5 +20,5 @@ def metadata_of(engine: str) -> sa.MetaData:
     if engine == "postgresql":
         sa.Sequence(INSTANCE_SEQUENCE, increment=INSTANCES_PER_DRAW, metadata=schema)
         add_payload_tables(schema)
-        sa.event.listen(schema.tables["payload_chunks"], "after_create", sa.DDL(STORE_CHUNKS_EXTERNALLY))
+        sa.event.listen(schema.tables["payload_chunks"], "after_create", sa.DDL(STORE_CHUNKS_EXTERNALLY))  # type: ignore[no-untyped-call]
     return schema

@@ -20,7 +20,7 @@ from common.store.objects import AudienceOf
 from common.store.sqlite_session import SqliteSession, errors_translated, open_reading, open_writing
 from common.store.sqlite_writer import SqliteWriter
 from common.store.state_lock import StateLock
-from common.store.statements import Statement, constant, matching, parameter
+from common.store.statements import Statement, constant, parameter
 from common.store.tables import counters
 from common.store.unit_of_work import SqlUnitOfWork, no_instances
 from common.sync.ports import Clock, UnitOfWork
@@ -83,9 +83,7 @@ class SqliteDatabase:
         connection = open_writing(path)
         session = SqliteSession(connection)
         instances = _Instances(session, (clock.now_ms() + 1) * _NS_PER_MS)
-        self._writer = SqliteWriter(
-            connection, lambda: SqlUnitOfWork(session, audience_of, instances.draw), on_commit
-        )
+        self._writer = SqliteWriter(connection, lambda: SqlUnitOfWork(session, audience_of, instances.draw), on_commit)
         self._readers = _Readers(path)
 
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:

@@ -15,7 +15,9 @@ class StateLocked(Exception):
 
     def __init__(self, path: Path, owner: str) -> None:
         holder = f" (process {owner})" if owner else ""
-        super().__init__(f"{path} is in use by another running service{holder}; stop that one, or use another directory")
+        super().__init__(
+            f"{path} is in use by another running service{holder}; stop that one, or use another directory"
+        )
 
 
 class StateLock:

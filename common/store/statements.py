@@ -120,7 +120,11 @@ def joined(table: FromClause, values: Values, *names: str) -> ColumnElement[bool
 
 
 def _parameter_of(column: sa.Column[Any]) -> ColumnElement[Any]:
-    # The type of a null among selected values is not known from the column it goes to.
+    if isinstance(column.type, sa.Text):
+        return parameter(column.name, sa.Text)
+    if isinstance(column.type, sa.BigInteger | sa.Integer):
+        return parameter(column.name, column.type)
+    # Only for numbers and text do drivers say what a null is.
     return sa.cast(sa.bindparam(column.name), column.type)
 
 

@@ -66,12 +66,14 @@ class DeliveryStore(Protocol):
 
     def open_page(self, fan_out: FanOut, now_ms: int, limit: int) -> NodeKey | None:
         """Like `open_many` for the next `limit` nodes in key order after `fan_out.after`; the last one opened, or None when
-        there was none left. Deliveries that exist already for this instance stay as they are."""
+        there was none left. Deliveries that exist already for this instance stay as they are.
+        """
         ...
 
     def open_for_node(self, node: NodeKey, now_ms: int) -> None:
         """A node registered: open a delivery of every own object addressed to it (`ready` or `notReady`) that has none for it
-        yet (policy objects excepted). Existing deliveries stay as they are."""
+        yet (policy objects excepted). Existing deliveries stay as they are.
+        """
         ...
 
     def find_many(self, ids: Sequence[tuple[ObjectKey, NodeKey]]) -> dict[tuple[ObjectKey, NodeKey], Delivery]:
@@ -106,7 +108,8 @@ class DeliveryStore(Protocol):
 
     def withdraw_unaddressed(self, key: ObjectKey, audience: Audience, now_ms: int) -> None:
         """Destinations `audience` no longer includes: DELETING and due now if anything was ever sent to them
-        (ANNOUNCED, DELIVERED, CONSUMED, FAILED, DELETING, or PENDING with attempts > 0), removed otherwise."""
+        (ANNOUNCED, DELIVERED, CONSUMED, FAILED, DELETING, or PENDING with attempts > 0), removed otherwise.
+        """
         ...
 
     def withdraw_all(self, key: ObjectKey, now_ms: int) -> int:
@@ -125,7 +128,8 @@ class DeliveryStore(Protocol):
 
     def requeue_of_node(self, node: NodeKey, now_ms: int, *, lost_everything: bool) -> None:
         """The node registered again: open deliveries are due now with attempts 0; with `lost_everything`, ANNOUNCED,
-        DELIVERED and FAILED ones become PENDING and due too (`delivery.PeerReconnected`, `delivery.PeerLostIt`)."""
+        DELIVERED and FAILED ones become PENDING and due too (`delivery.PeerReconnected`, `delivery.PeerLostIt`).
+        """
         ...
 
 
@@ -172,7 +176,8 @@ class NodeStore(Protocol):
 
     def lock_org_shared(self, orgs: Iterable[str]) -> None:
         """Publishing: registrations in these organizations wait until this transaction ends, and the reverse. Without it a node
-        and an object that appear at the same instant could miss each other (R2)."""
+        and an object that appear at the same instant could miss each other (R2).
+        """
         ...
 
     def lock_org(self, org: str) -> None:
@@ -280,7 +285,8 @@ class UnitOfWork(Protocol):
 
     def next_instances(self, count: int) -> range:
         """Fresh instance numbers: larger than any given out before by this database and than the start of time in ns, whatever
-        the clocks do; gaps are possible."""
+        the clocks do; gaps are possible.
+        """
         ...
 
     def wake(self, *topics: str) -> None:
@@ -293,7 +299,8 @@ class Database(Protocol):
 
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
         """Queue a use case; many may share one commit. If `work` raises, its changes are undone and the future holds the error,
-        while others in the same commit are not affected. Raises Unavailable (in the future) when the database cannot be reached."""
+        while others in the same commit are not affected. Raises Unavailable (in the future) when the database cannot be reached.
+        """
         ...
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:

@@ -64,10 +64,9 @@ class Sender:
             if message is None or (message is OutboxMessage.UPDATE and delivery.instance != item.instance):
                 stepped.append(replace(delivery, due_at_ms=now_ms + _STALE_RETRY_MS))
                 continue
-            if message is OutboxMessage.DELETE:
-                # The answer will name the instance that the message names.
-                delivery = replace(delivery, instance=item.instance)
-            stepped.append(step(delivery, Offered(), now_ms, self._random()))
+            # The peer's answer will name the instance that the message names.
+            offered = replace(delivery, instance=item.instance)
+            stepped.append(step(offered, Offered(), now_ms, self._random()))
             outgoing.append(Outgoing(message, _addressed(item.meta, self._local, node, message), item.payload))
         uow.deliveries.save_many(stepped)
         return outgoing

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from common.domain.errors import Unavailable
+from common.runtime.clock import SystemClock
 from common.runtime.config.storage import PayloadStoreChoice, StorageProvider
 from common.runtime.settings import StartError
 from common.store.migrate import MigrationFailed, upgrade
@@ -67,3 +68,10 @@ def _open_payloads(config: CssConfig, resources: ExitStack) -> PayloadStore:
     connections = PostgresConnections(lambda: psycopg.connect(url))
     resources.callback(connections.close)
     return PostgresPayloadStore(connections)
+
+
+@contextmanager
+def open_database(config: CssConfig) -> Iterator[Database]:
+    """The database alone, for commands that change accounts. Raises StartError, also when a running service owns it."""
+    with open_storage(config, lambda topics: None, SystemClock()) as storage:
+        yield storage.database

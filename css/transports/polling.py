@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from common.domain.ids import NodeKey
 from common.protocol.messages import PollItem
+from common.rest.service import DRAIN
 from common.runtime.hub import Hub
 from common.sync import wakeups
 from common.sync.ports import Clock, Database, UnitOfWork
@@ -20,9 +21,6 @@ MAX_ITEMS = 100
 
 #: Without a wake-up, a waiting poll looks at the database this often: the guarantee behind the hints.
 RECHECK_SECONDS = 15.0
-
-#: Published when the service stops: waiting polls answer "nothing" at once.
-DRAIN = "drain"
 
 
 class Outbox:

@@ -62,6 +62,8 @@ class Inbox:
         except Ignored:
             return self._superseded(item, key)
         except SyncError as error:
+            if error.retryable:
+                raise  # our own trouble: the cloud offers it again
             feedback = Feedback(FeedbackCode.INTERNAL, reason=str(error))
             return Reply(Action.FEEDBACK, key, meta, feedback)
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from common.domain.errors import Unavailable
 from common.domain.publishing import LocalNode
+from common.runtime.clock import SystemClock
 from common.runtime.settings import StartError
 from common.store.migrate import MigrationFailed, upgrade
 from common.store.payload_files import FilePayloadStore
@@ -45,3 +46,10 @@ def open_storage(config: EssConfig, on_commit: Callable[[Iterable[str]], None], 
         yield OpenStorage(database, payloads)
     finally:
         database.close()
+
+
+@contextmanager
+def open_database(config: EssConfig) -> Iterator[Database]:
+    """The database alone, for commands that change accounts. Raises StartError, also when a running service owns it."""
+    with open_storage(config, lambda topics: None, SystemClock()) as storage:
+        yield storage.database

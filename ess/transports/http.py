@@ -80,7 +80,8 @@ class CloudClient:
             timeout=timeouts.control_seconds,
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=100),
             follow_redirects=False,
-            trust_env=False,
+            # Proxies of the environment lead to the cloud, never to this machine itself.
+            trust_env=not _is_loopback(base_url),
         )
 
     def close(self) -> None:
@@ -145,6 +146,11 @@ class CloudClient:
 
     def _read_seconds(self, wait_seconds: int) -> float:
         return wait_seconds + _WAIT_MARGIN_SECONDS if wait_seconds else self._timeouts.control_seconds
+
+
+def _is_loopback(base_url: str) -> bool:
+    host = httpx.URL(base_url).host
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 @contextmanager

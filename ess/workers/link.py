@@ -12,9 +12,9 @@ from common.protocol.messages import PollItem
 from common.protocol.routes import Capability
 from common.runtime.logs import fields
 from common.sync.ports import Database
+from ess.services.cloud import Cloud
 from ess.services.inbox import Inbox, Reply
 from ess.services.session import Session
-from ess.services.cloud import Cloud
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +76,20 @@ class Poller:
             raise
 
     def _register(self) -> None:
-        as_new = False
-        try:
-            capabilities = self._client.register()
-        except (NotFound, UnknownNode):
+        as_new = self._database.read(self._session.is_first)
+        capabilities = None if as_new else self._register_again()
+        if capabilities is None:
             capabilities, as_new = self._client.register_new(), True
         self._link.set_up(capabilities)
         self._database.write(lambda uow: self._session.link_up(uow, as_new=as_new))
         log.info("link_up", extra=fields(as_new=as_new, capabilities=sorted(capabilities)))
+
+    def _register_again(self) -> frozenset[str] | None:
+        """None when the cloud does not know this node."""
+        try:
+            return self._client.register()
+        except (NotFound, UnknownNode):
+            return None
 
     def _poll(self) -> float:
         can_wait = self._link.has(Capability.WAIT) and self._wait_seconds > 0

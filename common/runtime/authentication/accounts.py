@@ -28,15 +28,6 @@ class AccountAuthenticator:
         return Principal(account.role, account.org, account.identity)
 
 
-def create_first_administrator(uow: UnitOfWork, role: Role, org: str, now_ms: int) -> tuple[str, str] | None:
-    """On a database without accounts, add an administrator with a random secret; key and secret, to be shown once."""
-    if not uow.accounts.is_empty():
-        return None
-    app_key, secret = "admin", secrets.generate()
-    uow.accounts.save(Account(app_key, role, org, "admin", secrets.hash_secret(secret), now_ms))
-    return app_key, secret
-
-
 def add_account(
     uow: UnitOfWork, app_key: str, role: Role, org: str, identity: str, secret: str, now_ms: Callable[[], int]
 ) -> None:

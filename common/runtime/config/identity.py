@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 - setting() is a field specifier, as dataclasses.field is; every default is immutable
 """Who this node is, and how it knows who is calling."""
 
 from __future__ import annotations

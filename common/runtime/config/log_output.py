@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 - setting() is a field specifier, as dataclasses.field is; every default is immutable
 """What is logged, in which form, and where to."""
 
 from __future__ import annotations
