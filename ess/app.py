@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from random import random
 
 from common.domain.ids import cloud_of
 from common.domain.principals import Role
@@ -83,7 +84,8 @@ def build(
         config.link.poll_interval_seconds,
     )
     answers = AnswerWorker(client, database, engine.receiver, cloud, link, clock.now_ms)
-    fetching, sending = InFlight(_LARGE_FETCHES), InFlight(_UPLINKS)
+    fetching = InFlight(_LARGE_FETCHES, clock.monotonic, random)
+    sending = InFlight(_UPLINKS, clock.monotonic, random)
 
     def fetcher() -> Fetcher:
         return Fetcher(
@@ -104,7 +106,7 @@ def build(
 
     workers = [
         *(Worker(f"fetcher-{n}", fetcher().turn, hub, LINK_UP, wakeups.FETCH) for n in range(_FETCHERS)),
-        *(Worker(f"uplink-{n}", uplink().turn, hub, LINK_UP, wakeups.node_topic(cloud)) for n in range(_UPLINKS)),
+        *(Worker(f"uplink-{n}", uplink().turn, hub, LINK_UP, *wakeups.topics_of_node(cloud)) for n in range(_UPLINKS)),
         Worker("answers", answers.turn, hub, LINK_UP, wakeups.ANSWERS),
         Worker("payload-collector", PayloadCollector(database, payloads, clock).turn, hub),
     ]

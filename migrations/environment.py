@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.util import CommandError
 
+from common.store.engines import engine_of_url
 from common.store.schema import metadata_of
 
 
@@ -18,8 +19,7 @@ def run_migrations() -> None:
     url = context.get_x_argument(as_dictionary=True).get("url")
     if url is None:
         raise CommandError("which database? give -x url=…")
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as opened:
+    with engine_of_url(url).connect() as opened:
         _run_on(opened)
 
 

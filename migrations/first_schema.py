@@ -180,9 +180,7 @@ def _create_accounts() -> None:
         _number("created_at_ms"),
         sa.PrimaryKeyConstraint("app_key", name="pk_accounts"),
     )
-    op.create_table(
-        "counters", *_names("name"), _number("value"), sa.PrimaryKeyConstraint("name", name="pk_counters")
-    )
+    op.create_table("counters", *_names("name"), _number("value"), sa.PrimaryKeyConstraint("name", name="pk_counters"))
 
 
 def _create_what_replicas_need() -> None:

@@ -9,6 +9,9 @@ from common.domain.errors import InvalidRequest
 from common.domain.ids import NodeKey
 from common.domain.metadata import Metadata
 
+#: rest-api 1.7, and what no database keeps as text.
+_FORBIDDEN = frozenset("<>\0")
+
 
 class AudienceKind(StrEnum):
     NODE = "node"  # one node, registered or not yet
@@ -65,7 +68,7 @@ def audience_of(meta: Metadata) -> Audience:
 
 def parse_destination(org: str, text: str) -> NodeKey:
     """`type:id` with exactly one colon (rest-api 1.7); anything else is an InvalidRequest."""
-    if text.count(":") != 1 or "<" in text or ">" in text:
+    if text.count(":") != 1 or not _FORBIDDEN.isdisjoint(text):
         raise InvalidRequest("A destination is written type:id, with exactly one colon.")
     node_type, node_id = text.split(":")
     if not node_type or not node_id:

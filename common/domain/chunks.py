@@ -11,7 +11,8 @@ class Range(NamedTuple):
     start: int
     end: int
 
-    def __len__(self) -> int:
+    @property
+    def size_bytes(self) -> int:
         return self.end - self.start
 
 
@@ -41,6 +42,10 @@ class Coverage:
             start, end = min(start, touching[0].start), max(end, touching[-1].end)
         return Coverage((*before, Range(start, end), *after))
 
+    def overlaps(self, start: int, end: int) -> bool:
+        """Is any byte of `[start, end)` there already?"""
+        return any(r.start < end and start < r.end for r in self.ranges)
+
     def missing(self, size: int) -> Iterator[Range]:
         """The gaps of `[0, size)`, in ascending order."""
         position = 0
@@ -59,7 +64,7 @@ class Coverage:
 
     @property
     def received_bytes(self) -> int:
-        return sum(len(r) for r in self.ranges)
+        return sum(r.size_bytes for r in self.ranges)
 
     @property
     def contiguous_bytes(self) -> int:

@@ -5,7 +5,7 @@ edge, or by which transport a message travels. A cell that is missing is refused
 overtakings are cells like any other.
 
     WAITING ──Readied──► PENDING ──PeerUpdated──► ANNOUNCED ──PeerReceived──► DELIVERED ──PeerConsumed──► CONSUMED
-                           ▲  └────────────────PeerFailed────────────► FAILED ──(due again)──► PENDING
+                           ▲  └────────────PeerFailed────────────► FAILED, offered again when due
     any ──Withdrawn──► DELETING ──PeerDroppedIt──► DELETED
 
 What a state asks the outbox to send is `message_of`; when, is `due_at_ms`. A new instance opens the delivery anew.
@@ -177,6 +177,7 @@ TRANSITIONS: Mapping[DeliveryState, Mapping[type[DeliveryEvent], DeliveryState]]
         Withdrawn: _DELETING,
     },
     _DELETING: {
+        Readied: _DELETING,
         Offered: _DELETING,
         PeerUpdated: _DELETING,
         PeerReceived: _DELETING,
@@ -188,6 +189,7 @@ TRANSITIONS: Mapping[DeliveryState, Mapping[type[DeliveryEvent], DeliveryState]]
         PeerDroppedIt: _DELETED,
     },
     _DELETED: {
+        Readied: _DELETED,
         PeerUpdated: _DELETED,
         PeerReceived: _DELETED,
         PeerConsumed: _DELETED,
@@ -271,7 +273,7 @@ def step(delivery: Delivery, event: DeliveryEvent, now_ms: int, jitter: float = 
         case PeerUpdated() if delivery.state is not state or state is _ANNOUNCED:
             return replace(delivery, state=state, attempts=0, due_at_ms=now_ms + ANNOUNCED_RETRY.first_ms)
         case PeerFailed() if state is _FAILED:
-            attempts = delivery.attempts + 1
+            attempts = max(delivery.attempts, 1)  # the offer that failed is counted already
             delay = event.retry_after_ms or FAILURE_RETRY.first_ms + FAILURE_RETRY.delay_ms(attempts, jitter)
             return replace(delivery, state=state, attempts=attempts, due_at_ms=now_ms + delay, message=event.reason)
         case Readied() | PeerLostIt() | PeerReconnected() | Withdrawn() if state in OPEN_STATES:

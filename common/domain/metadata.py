@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -14,6 +14,9 @@ import msgspec
 UNLIMITED_CONSUMERS = 2_147_483_647
 
 DEFAULT_CHUNK_BYTES = 5_242_880
+
+#: Every number of the model: what peers and databases can hold.
+Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class PolicyProperty(msgspec.Struct, frozen=True):
@@ -35,7 +38,7 @@ class Policy(msgspec.Struct, frozen=True):
     properties: list[PolicyProperty] | None = None
     constraints: list[str] | None = None
     services: list[ServiceId] | None = None
-    timestamp: int = 0
+    timestamp: Int64 = 0
 
 
 WIRE_NAMES = {
@@ -84,16 +87,16 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, rename=WIRE_NAMES):
     meta_only: bool = False
     destination_data_uri: str = ""
     source_data_uri: str = ""
-    consumers: int = 1
+    consumers: Int64 = 1
     autodelete: bool = False
     origin_id: str = ""
     origin_type: str = ""
     deleted: bool = False
-    instance_id: int = 0
-    data_id: int = 0
-    object_size: int = 0
-    chunk_size: int = DEFAULT_CHUNK_BYTES
-    upload_chunk_size: int = 0
+    instance_id: Int64 = 0
+    data_id: Int64 = 0
+    object_size: Int64 = 0
+    chunk_size: Int64 = DEFAULT_CHUNK_BYTES
+    upload_chunk_size: Int64 = 0
     hash_algorithm: str = ""
     public_key: str = ""
     signature: str = ""

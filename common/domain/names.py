@@ -8,15 +8,17 @@ _PUNCTUATION = frozenset("!@#$^*-_.~|")
 _ASCII_NAME = re.compile(r"[A-Za-z0-9!@#$^*\-_.~|]+")
 _TAG = re.compile(r"</?[A-Za-z0-9]+>")
 
-#: Ours: long enough for any name seen in the field, short enough for an index and a header.
-MAX_NAME_CHARACTERS = 1024
+#: Ours, in UTF-8: long enough for any name seen in the field, short enough for five of them in one index entry.
+MAX_NAME_BYTES = 500
 
 
 def is_valid_name(text: str) -> bool:
     """One or more Unicode letters or numbers, or one of `! @ # $ ^ * - _ . ~ |`."""
     if _ASCII_NAME.fullmatch(text):
-        return len(text) <= MAX_NAME_CHARACTERS
-    return 0 < len(text) <= MAX_NAME_CHARACTERS and all(c in _PUNCTUATION or _is_letter_or_number(c) for c in text)
+        return len(text) <= MAX_NAME_BYTES
+    if not 0 < len(text) <= MAX_NAME_BYTES or len(text.encode(errors="replace")) > MAX_NAME_BYTES:
+        return False
+    return all(c in _PUNCTUATION or _is_letter_or_number(c) for c in text)
 
 
 def is_valid_description(text: str) -> bool:

@@ -54,21 +54,38 @@ def check_may_use_api(principal: Principal) -> None:
         raise Forbidden
 
 
-def check_may_read(principal: Principal, org: str, local: LocalNode) -> None:
-    """May see every object of `org` here (rest-api 2.2). Raises Forbidden."""
+def sees_all(principal: Principal, org: str, object_type: str, local: LocalNode) -> bool:
+    """Every object of this type, or only public ones, of which this version has none (rest-api 2.2)?
+
+    Raises Forbidden for callers to whom not even public objects are shown.
+    """
     check_may_use_api(principal)
     if principal.role is Role.SYNC_ADMIN:
-        return
-    if principal.org != org:
+        return True
+    is_at_home = principal.org == org
+    if not local.is_cloud:
+        if not is_at_home:
+            raise Forbidden
+        return True
+    if principal.role is Role.SERVICE:
         raise Forbidden
-    if local.is_cloud and principal.role not in _ORG_ADMINS:
+    if principal.role is Role.NODE_USER and object_type == MANIFEST_TYPE:
+        return is_at_home
+    return is_at_home and principal.role in _ORG_ADMINS
+
+
+def check_may_read(principal: Principal, org: str, object_type: str, local: LocalNode) -> None:
+    """May see every object of this type here. Raises Forbidden."""
+    if not sees_all(principal, org, object_type, local):
         raise Forbidden
 
 
 def check_may_write(principal: Principal, org: str, object_type: str, local: LocalNode) -> None:
     """May create, change or delete objects of this type (rest-api 2.3). Raises Forbidden."""
-    check_may_read(principal, org, local)
-    if local.is_cloud and principal.role is Role.OBJECT_ADMIN and object_type == MANIFEST_TYPE:
+    check_may_read(principal, org, object_type, local)
+    if not local.is_cloud or principal.role is Role.SYNC_ADMIN:
+        return
+    if principal.role not in _ORG_ADMINS or (principal.role is Role.OBJECT_ADMIN and object_type == MANIFEST_TYPE):
         raise Forbidden
 
 

@@ -79,7 +79,7 @@ def check_publishable(meta: Metadata, key: ObjectKey, local: LocalNode, *, has_d
     _check(not meta.deleted, "deleted must not be set; use DELETE.")
     _check_data_uris(meta, local, has_data)
     _check_origin(meta)
-    _check(meta.object_size >= 0 and meta.data_id >= 0, "objectSize and dataID must not be negative.")
+    _check(has_data or (meta.object_size >= 0 and meta.data_id >= 0), "objectSize and dataID must not be negative.")
     _check_supported(meta)
 
 
@@ -92,6 +92,7 @@ def _check_identity(meta: Metadata, key: ObjectKey) -> None:
 
 def _check_addressing(meta: Metadata, org: str, local: LocalNode) -> None:
     _check(not meta.destination_id or bool(meta.destination_type), "destinationID needs a destinationType.")
+    _check("\0" not in meta.destination_id, "destinationID contains a character that is not allowed.")
     if meta.destinations_list is not None:
         _check(local.is_cloud, "destinationsList can be used on the cloud only.")
         _check(not meta.destination_type, "destinationsList and destinationType exclude each other.")
@@ -143,7 +144,7 @@ def _check_supported(meta: Metadata) -> None:
         "destinationPolicy": meta.destination_policy is not None,
         "destinationDataUri": meta.destination_data_uri,
         "sourceDataUri": meta.source_data_uri,
-        "hashAlgorithm with publicKey and signature": meta.is_signed,
+        "hashAlgorithm with publicKey and signature": meta.is_signed and not meta.no_data,
         "public": meta.public,
     }
     for name, is_set in without_effect.items():

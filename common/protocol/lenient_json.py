@@ -24,6 +24,7 @@ def _loads_first_slowly(raw: bytes) -> Any:
     try:
         text = raw.decode("utf-8").lstrip(" \t\r\n")
         value, _ = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.") from error
     return value

@@ -11,15 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import random
 
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
-from common.domain.errors import SyncError
 from common.domain.publishing import LocalNode
 from common.domain.reception import Answer
-from common.rest import responses
 from common.rest.body import BodyBudget
 from common.rest.data import DownloadSlots
 from common.rest.doorway import Doorway
@@ -106,19 +101,9 @@ class Engine:
 
 def doorway_to(engine: Engine, make_routes: Callable[[HealthApi], Sequence[Route]]) -> Doorway:
     """The complete ASGI application; `make_routes` lists its endpoints."""
-    application = Starlette(
-        exception_handlers={
-            SyncError: responses.handle_failure,
-            ClientDisconnect: _nobody_listens,
-        }
-    )
-    doorway = Doorway(application)
+    router = Router(redirect_slashes=False)
+    doorway = Doorway(router)
     node_type = "CSS" if engine.parts.local.is_cloud else "ESS"
     health = HealthApi(node_type, engine.parts.database, engine.gate, doorway, engine.parts.clock)
-    application.router.redirect_slashes = False
-    application.router.routes.extend(make_routes(health))
+    router.routes.extend(make_routes(health))
     return doorway
-
-
-async def _nobody_listens(request: Request, error: Exception) -> Response:
-    return Response(status_code=400)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
-
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from common.domain.chunks import Range
 from common.domain.errors import RangeNotSatisfiable, TooManyRequests
@@ -72,14 +71,23 @@ def _respond(
         if slots is not None:
             slots.give_back()
         return Response(data.small[span.start : span.end], status, headers, OCTETS)
-    headers["content-length"] = str(len(span))
-    return StreamingResponse(_stream(store, data.name, span, slots), status, headers, OCTETS)
+    headers["content-length"] = str(span.size_bytes)
+    body = send_range(store, data.name, span.start, span.end)
+    return _Download(body, status, headers, OCTETS).holding(slots)
 
 
-async def _stream(store: PayloadStore, name: str, span: Range, slots: DownloadSlots | None) -> AsyncIterator[bytes]:
-    try:
-        async for piece in send_range(store, name, span.start, span.end):
-            yield piece
-    finally:
-        if slots is not None:
-            slots.give_back()
+class _Download(StreamingResponse):
+    """Gives its slot back however it ends, also when the client is gone before the first byte."""
+
+    _slots: DownloadSlots | None = None
+
+    def holding(self, slots: DownloadSlots | None) -> _Download:
+        self._slots = slots
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._slots is not None:
+                self._slots.give_back()

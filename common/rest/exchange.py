@@ -19,6 +19,7 @@ from common.runtime.batching import Batcher
 from common.sync.ports import Database, UnitOfWork
 from common.sync.publisher import Publisher, PutObject, payload_name
 from common.sync.receiver import Receiver
+from common.sync.records import Upload
 from common.sync.uploads import Uploads
 
 T = TypeVar("T")
@@ -100,9 +101,15 @@ class Exchange:
         upload = await self._write(lambda uow: self._uploads.begin(uow, key, piece.start, piece.end, piece.total))
         # After a crash between the last piece and its publication the staging area may be sealed already.
         if not upload.coverage.covers(upload.total_bytes):
-            await self._staging.take_piece(body, upload.staged, piece.start, piece.end)
+            starts_over = await self._take_piece(upload, piece, body)
+            if await self._is_repeated_last_piece(upload, piece) and await self._write(
+                lambda uow: self._uploads.forget_empty(uow, key, upload.staged)
+            ):
+                return
             upload = await self._write(
-                lambda uow: self._uploads.piece_is_durable(uow, key, upload.staged, piece.start, piece.end)
+                lambda uow: self._uploads.piece_is_durable(
+                    uow, key, upload.staged, piece.start, piece.end, starts_over=starts_over
+                )
             )
         if upload.coverage.covers(upload.total_bytes):
             payload = await self._staging.seal(upload.staged, upload.total_bytes)
@@ -170,6 +177,31 @@ class Exchange:
 
     async def _check_accepts_data(self, key: ObjectKey) -> None:
         check_accepts_data(await self.get(key))
+
+    async def _take_piece(self, upload: Upload, piece: ContentRange, body: AsyncIterator[bytes]) -> bool:
+        """Stage one piece. Whether it differs from what was there in its place: then this is another upload, and what is
+        left of an abandoned one of the same size must not get into it.
+        """
+        name, start, end = upload.staged, piece.start, piece.end
+        if not upload.coverage.overlaps(start, end):
+            await self._staging.take_piece(body, name, start, end)
+            return False
+        before = await self._staging.digest_of_staged(name, start, end)
+        self._staging.forget_digest(name)
+        await self._staging.take_piece(body, name, start, end)
+        return before is None or before != await self._staging.digest_of_staged(name, start, end)
+
+    async def _is_repeated_last_piece(self, upload: Upload, piece: ContentRange) -> bool:
+        """Did this piece complete the present data already, and its answer get lost?
+
+        Kept as the beginning of another upload it would pass for the last piece of the next version of the same size.
+        """
+        if upload.coverage.ranges or piece.start == 0 or piece.end != piece.total:
+            return False
+        item = await self.find(upload.object)
+        if item is None or item.payload is None or item.payload.is_small or item.payload.size != piece.total:
+            return False
+        return await self._staging.has_same_bytes(upload.staged, item.payload.name, piece.start, piece.end)
 
     async def _write(self, work: Callable[[UnitOfWork], T]) -> T:
         return await asyncio.wrap_future(self._database.submit(work))

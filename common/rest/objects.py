@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain.delivery import Delivery
-from common.domain.errors import InvalidRequest, NotFound, TooLarge
+from common.domain.errors import Forbidden, InvalidRequest, NotFound, TooLarge
 from common.domain.ids import ObjectKey
 from common.domain.objects import SyncObject
-from common.domain.principals import Principal, check_may_read, check_may_write
+from common.domain.principals import Principal, Role, check_may_read, check_may_write, sees_all
 from common.domain.publishing import LocalNode
 from common.protocol import codec
 from common.rest import data as data_responses
@@ -67,10 +67,12 @@ class ObjectsApi:
         self._operations: dict[str, dict[str, Operation]] = {
             "data": {"GET": self._get_data, "PUT": self._put_data},
             "status": {"GET": self._get_status},
-            "destinations": {"GET": self._get_destinations},
+            "destinations": {"GET": self._get_destinations, "PUT": _not_yet, "POST": _not_yet},
             "received": {"PUT": self._marking(exchange.mark_received)},
             "consumed": {"PUT": self._marking(exchange.mark_consumed)},
             "deleted": {"PUT": self._marking(exchange.mark_deleted)},
+            "activate": {"PUT": _not_yet},
+            "policyreceived": {"PUT": _not_yet},
         }
 
     async def handle(self, request: Request) -> Response:
@@ -97,19 +99,23 @@ class ObjectsApi:
         check_names(organization=org)
         if request.method != "GET":
             return responses.empty(405)
-        check_may_read(await self._gate.principal(request), org, self._local)
+        sees_all(await self._gate.principal(request), org, "", self._local)
         return responses.empty(400)
 
     async def _type(self, request: Request, org: str, object_type: str) -> Response:
         check_names(organization=org, object_type=object_type)
-        if request.method != "GET":
+        if request.method not in ("GET", "PUT"):
             return responses.empty(405)
-        check_may_read(await self._gate.principal(request), org, self._local)
+        has_anything_to_see = sees_all(await self._gate.principal(request), org, object_type, self._local)
+        if request.method == "PUT":
+            raise InvalidRequest("Webhooks are not supported by this version.")
         try:
             all_objects = flag(request.query_params.get("all_objects"))
             include_received = flag(request.query_params.get("received"))
         except ValueError:
             return responses.empty(400)
+        if not has_anything_to_see:
+            return responses.not_found()
         if all_objects:
             listed = await self._exchange.list_all(org, object_type)
             return _json_or_404([_with_destinations(item, deliveries) for item, deliveries in listed])
@@ -121,7 +127,7 @@ class ObjectsApi:
             case "PUT":
                 return await self._put(request, key)
             case "GET":
-                await self._reader(request, key)
+                await self._check_may_read(await self._gate.principal(request), key)
                 item = await self._exchange.get(key)
                 return responses.json_body(codec.encode_metadata(item.meta))
             case "DELETE":
@@ -159,10 +165,9 @@ class ObjectsApi:
         endpoint = methods.get(request.method)
         if endpoint is None:
             return responses.empty(405)
+        await self._check_may_read(principal, key)
         if request.method == "PUT" and operation == "data":
             check_may_write(principal, key.org, key.type, self._local)
-        else:
-            check_may_read(principal, key.org, self._local)
         return await endpoint(request, key)
 
     async def _get_status(self, request: Request, key: ObjectKey) -> Response:
@@ -200,8 +205,11 @@ class ObjectsApi:
 
         return endpoint
 
-    async def _reader(self, request: Request, key: ObjectKey) -> None:
-        check_may_read(await self._gate.principal(request), key.org, self._local)
+    async def _check_may_read(self, principal: Principal, key: ObjectKey) -> None:
+        """Raises Forbidden. To a service an unknown object is forbidden, not missing (rest-api 2.2)."""
+        check_may_read(principal, key.org, key.type, self._local)
+        if principal.role is Role.SERVICE and await self._exchange.find(key) is None:
+            raise Forbidden
 
     async def _writer(self, request: Request, key: ObjectKey) -> Principal:
         principal = await self._gate.principal(request)
@@ -212,6 +220,11 @@ class ObjectsApi:
 def _key(org: str, object_type: str, object_id: str) -> ObjectKey:
     check_names(organization=org, object_type=object_type, object_ID=object_id)
     return ObjectKey(org, object_type, object_id)
+
+
+async def _not_yet(request: Request, key: ObjectKey) -> Response:
+    # An empty refusal would pass for success with one of the known clients (rest-api 1.4).
+    raise InvalidRequest("This operation is not supported by this version.")
 
 
 def _json_or_404(items: list[dict[str, object]]) -> Response:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 from common.domain.chunks import Range
 from common.domain.errors import InvalidRequest
 
+#: The largest size a database column and the protocol can hold.
+MAX_SIZE_BYTES = 2**63 - 1
+
 #: 19 digits hold every size up to 2**63 - 1 and keep conversion cheap.
 _RANGE = re.compile(r"\s*[A-Za-z]+\s*=\s*(\d{1,19})-(\d{1,19})\s*")
 _CONTENT_RANGE = re.compile(r"\s*(?:bytes\s+)?(\d{1,19})-(\d{1,19})/(\d{1,19})\s*", re.IGNORECASE)
@@ -29,8 +32,6 @@ class ContentRange(NamedTuple):
     end: int
     total: int
 
-    def __len__(self) -> int:
-        return self.end - self.start
 
 
 def parse_content_range(text: str) -> ContentRange:
@@ -41,6 +42,8 @@ def parse_content_range(text: str) -> ContentRange:
     first, last, total = (int(group) for group in match.groups())
     if last < first or last >= total:
         raise InvalidRequest("Content-Range has to satisfy first <= last < total.")
+    if total > MAX_SIZE_BYTES:
+        raise InvalidRequest("Content-Range describes more data than there can be.")
     return ContentRange(first, last + 1, total)
 
 

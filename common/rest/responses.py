@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain import errors
@@ -66,7 +65,6 @@ def failure(error: errors.SyncError) -> Response:
     return Response(f"{error}\n", status, headers=headers, media_type="text/plain")
 
 
-async def handle_failure(request: Request, error: Exception) -> Response:
-    """Registered once, for the base of the error tree."""
-    assert isinstance(error, errors.SyncError)
-    return failure(error)
+def internal_error() -> Response:
+    """500 for a bug: the log has the details, the caller gets none of them."""
+    return Response("The service failed to answer this request.\n", 500, media_type="text/plain")

@@ -10,7 +10,9 @@ from common.domain.errors import InvalidRequest, TooLarge
 from common.domain.objects import Payload
 from common.runtime.digests import RunningDigests
 from common.runtime.intake import receive
-from common.sync.payloads import PayloadStore
+from common.sync.payloads import PayloadError, PayloadMissing, PayloadStore
+
+_COMPARED_BYTES = 1 << 20
 
 
 class Staging:
@@ -68,11 +70,49 @@ class Staging:
             raise InvalidRequest("The body is shorter than the range it declares.")
         self._digests.advance(name, hasher, end)
 
+    async def digest_of_staged(self, name: str, start: int, end: int) -> str | None:
+        """SHA-256 of the staged bytes `[start, end)` in hex; None when they are not all there."""
+
+        def read() -> str | None:
+            hasher = hashlib.sha256()
+            for at in range(start, end, _COMPARED_BYTES):
+                wanted = min(at + _COMPARED_BYTES, end)
+                piece = self.store.read_staged(name, at, wanted)
+                if len(piece) < wanted - at:
+                    return None
+                hasher.update(piece)
+            return hasher.hexdigest()
+
+        try:
+            return await asyncio.to_thread(read)
+        except PayloadError:
+            return None
+
+    def forget_digest(self, name: str) -> None:
+        """Bytes staged under `name` were replaced: what was hashed on their way in counts no more."""
+        self._digests.forget(name)
+
     async def seal(self, name: str, size: int) -> Payload:
         """Make the staged bytes `[0, size)` a payload."""
         digest = await asyncio.to_thread(self._digests.finish, self.store, name, size)
         await asyncio.to_thread(self.store.seal, name, size)
         return Payload(name, size, digest, is_small=False)
+
+    async def has_same_bytes(self, staged: str, sealed: str, start: int, end: int) -> bool:
+        """Are the bytes `[start, end)` staged under one name those of the payload with the other?"""
+
+        def compare() -> bool:
+            with self.store.open(sealed) as reader:
+                return all(
+                    self.store.read_staged(staged, at, min(at + _COMPARED_BYTES, end))
+                    == reader.read(at, min(at + _COMPARED_BYTES, end))
+                    for at in range(start, end, _COMPARED_BYTES)
+                )
+
+        try:
+            return await asyncio.to_thread(compare)
+        except PayloadMissing:
+            return False
 
     async def drop(self, name: str) -> None:
         """Whatever is staged or sealed under `name` is of no use."""

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from itertools import islice
 
 from common.runtime.logs import fields
-from common.sync.payloads import PayloadStore
+from common.sync.payloads import HasPath, PayloadStore
 from common.sync.ports import Clock, Database
 
 log = logging.getLogger(__name__)
 
-#: A reader that opened a payload before it was replaced gets this long to finish.
+#: Whoever has looked up a payload gets this long to open it, or where an open one cannot be kept, to read it.
+GRACE_MS_OPEN_IS_KEPT = 30 * 1000
 GRACE_MS = 10 * 60 * 1000
 
 #: Staged and sealed bytes that no row has named for this long were left behind by a crash.
@@ -31,10 +32,12 @@ class PayloadCollector:
         self._database = database
         self._store = store
         self._clock = clock
+        # An open file stays readable after its name is gone.
+        self._grace_ms = GRACE_MS_OPEN_IS_KEPT if isinstance(store, HasPath) else GRACE_MS
         self._next_sweep_at = clock.monotonic() + _TURN_SECONDS
 
     def turn(self) -> float:
-        self.delete_discarded(self._clock.now_ms() - GRACE_MS)
+        self.delete_discarded(self._clock.now_ms() - self._grace_ms)
         if self._clock.monotonic() >= self._next_sweep_at:
             self._next_sweep_at = self._clock.monotonic() + _SWEEP_SECONDS
             self.delete_orphans(time.time() - ORPHAN_AGE_SECONDS)

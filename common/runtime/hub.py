@@ -9,11 +9,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
+
+from common.sync.wakeups import EVERYTHING
 
 _E = TypeVar("_E")
+
+
+class Event(Protocol):
+    """What threading and asyncio agree on."""
+
+    def set(self) -> None: ...
 
 
 class Hub:
@@ -38,9 +47,7 @@ class Hub:
         if not names:
             return
         with self._lock:
-            for name in names & self._threads.keys():
-                for event in self._threads[name]:
-                    event.set()
+            _set_all(self._threads, names)
             loop = self._loop
             # One hop to the loop serves all commits until it runs.
             is_scheduled = bool(self._pending)
@@ -79,9 +86,13 @@ class Hub:
     def _wake_tasks(self) -> None:
         with self._lock:
             names, self._pending = self._pending, set()
-        for name in names & self._tasks.keys():
-            for event in self._tasks[name]:
-                event.set()
+        _set_all(self._tasks, names)
+
+
+def _set_all(listeners: Mapping[str, Iterable[Event]], names: AbstractSet[str]) -> None:
+    for name in listeners.keys() if EVERYTHING in names else names & listeners.keys():
+        for event in listeners[name]:
+            event.set()
 
 
 def _drop(listeners: dict[str, set[_E]], topics: Iterable[str], event: _E) -> None:

@@ -13,7 +13,7 @@ from common.domain.delivery import Delivery, DeliveryState, opening
 from common.domain.ids import NodeKey
 from common.domain.objects import ObjectStatus
 from common.store.delivery_rows import row_of
-from common.store.keys import DELIVERY_KEY, key_values, node_values
+from common.store.keys import DELIVERY_KEY, KEY, key_values, node_values
 from common.store.session import Session
 from common.store.statements import (
     ALWAYS,
@@ -74,8 +74,8 @@ def _renewing(selected: sa.Select[tuple[str]], *, only_older: bool = False) -> C
 def _opening_to(membership: Callable[[Values], ColumnElement[bool]]) -> Callable[[Values], ClauseElement]:
     def build(values: Values) -> ClauseElement:
         selected = _deliveries_of(values, nodes.c.type, nodes.c.id).where(membership(values))
-        in_key_order = selected.order_by(values["org"], values["type"], values["id"], nodes.c.type, nodes.c.id)
-        return _renewing(in_key_order)
+        of_many = [values[name] for name in KEY if not isinstance(values[name], sa.BindParameter)]
+        return _renewing(selected.order_by(*of_many, nodes.c.type, nodes.c.id))
 
     return build
 
@@ -88,26 +88,39 @@ _OPEN = {kind: Bulk(_OPENED, _opening_to(membership)) for kind, membership in _M
 _OPEN_NAMED = Bulk(_WRITTEN, _opening_named)
 
 _FAN_OUT = {column.name: parameter(column.name, column.type) for column in _OPENED}
-_AFTER = sa.tuple_(nodes.c.type, nodes.c.id) > sa.tuple_(
-    parameter("after_type", nodes.c.type.type), parameter("after_id", nodes.c.id.type)
-)
-_UP_TO = sa.tuple_(nodes.c.type, nodes.c.id) <= sa.tuple_(
-    parameter("last_type", nodes.c.type.type), parameter("last_id", nodes.c.id.type)
-)
 
 
-def _page_of(membership: Callable[[Values], ColumnElement[bool]]) -> Statement:
-    page = sa.select(nodes.c.type, nodes.c.id).where(membership(_FAN_OUT), _AFTER)
-    return Statement(page.order_by(nodes.c.type, nodes.c.id).limit(parameter("limit")).offset(NO_OFFSET))
+#: The part of a node's key that the pages of an audience run through.
+_PAGE_COLUMNS = {
+    AudienceKind.EVERYONE: (nodes.c.type, nodes.c.id),
+    AudienceKind.TYPE: (nodes.c.id,),
+    AudienceKind.NODE: (nodes.c.id,),
+}
 
 
-def _open_page_of(membership: Callable[[Values], ColumnElement[bool]]) -> Statement:
-    selected = _deliveries_of(_FAN_OUT, nodes.c.type, nodes.c.id).where(membership(_FAN_OUT), _AFTER, _UP_TO)
-    return Statement(_renewing(selected.order_by(nodes.c.type, nodes.c.id), only_older=True))
+def _node_named(prefix: str, kind: AudienceKind) -> sa.Tuple:
+    return sa.tuple_(*[parameter(f"{prefix}_{column.name}", sa.Text) for column in _PAGE_COLUMNS[kind]])
 
 
-_PAGE = {kind: _page_of(membership) for kind, membership in _MEMBERSHIP.items()}
-_OPEN_PAGE = {kind: _open_page_of(membership) for kind, membership in _MEMBERSHIP.items()}
+def _page_of(kind: AudienceKind) -> Statement:
+    columns = _PAGE_COLUMNS[kind]
+    is_beyond = sa.tuple_(*columns) > _node_named("after", kind)
+    page = sa.select(nodes.c.type, nodes.c.id).where(_MEMBERSHIP[kind](_FAN_OUT), is_beyond)
+    return Statement(page.order_by(*columns).limit(parameter("limit")).offset(NO_OFFSET))
+
+
+def _open_page_of(kind: AudienceKind) -> Statement:
+    columns = _PAGE_COLUMNS[kind]
+    selected = _deliveries_of(_FAN_OUT, nodes.c.type, nodes.c.id).where(
+        _MEMBERSHIP[kind](_FAN_OUT),
+        sa.tuple_(*columns) > _node_named("after", kind),
+        sa.tuple_(*columns) <= _node_named("last", kind),
+    )
+    return Statement(_renewing(selected.order_by(*columns), only_older=True))
+
+
+_PAGE = {kind: _page_of(kind) for kind in _MEMBERSHIP}
+_OPEN_PAGE = {kind: _open_page_of(kind) for kind in _MEMBERSHIP}
 _OPEN_NAMED_IF_OLDER = Bulk(
     _WRITTEN,
     lambda values: _renewing(
@@ -126,28 +139,33 @@ def _catching_up(*conditions: ColumnElement[bool]) -> Statement:
         "due_at_ms": sa.case((objects.c.is_deliverable, parameter("now_ms"))),
     }
     node = (parameter("node_type", nodes.c.type.type), parameter("node_id", nodes.c.id.type))
-    selected = _deliveries_of(values, *node).where(
-        matching(objects, "org"), one_of(objects.c.status, (ObjectStatus.READY, ObjectStatus.NOT_READY)), *conditions
-    )
+    # An expression, or SQLite would take the index by status, and so go through the whole organization.
+    is_addressing = one_of(objects.c.status + constant(""), (ObjectStatus.READY, ObjectStatus.NOT_READY))
+    selected = _deliveries_of(values, *node).where(is_addressing, *conditions)
     statement = Insert(deliveries).from_select(
         [column.name for column in _WRITTEN], selected.order_by(objects.c.instance)
     )
     return Statement(statement.inline().on_conflict_do_nothing())
 
 
+_TYPE = parameter("node_type", sa.Text)
+_ID = parameter("node_id", sa.Text)
+
 _CATCH_UP = [
-    _catching_up(objects.c.audience_kind == constant(AudienceKind.EVERYONE)),
+    _catching_up(matching(objects, "org"), objects.c.audience_kind == constant(AudienceKind.EVERYONE)),
     _catching_up(
+        matching(objects, "org"),
         objects.c.audience_kind == constant(AudienceKind.TYPE),
-        objects.c.audience_type == parameter("node_type", nodes.c.type.type),
+        objects.c.audience_type == _TYPE,
     ),
     _catching_up(
+        matching(objects, "org"),
         objects.c.audience_kind == constant(AudienceKind.NODE),
-        objects.c.audience_type == parameter("node_type", nodes.c.type.type),
-        objects.c.audience_id == parameter("node_id", nodes.c.id.type),
+        objects.c.audience_type == _TYPE,
+        objects.c.audience_id == _ID,
     ),
+    # Explicit lists: nothing but these has targets of its current instance.
     _catching_up(
-        objects.c.audience_kind == constant(AudienceKind.LIST),
         matching(object_targets, "org", "node_type", "node_id"),
         object_targets.c.org == objects.c.org,
         object_targets.c.type == objects.c.type,

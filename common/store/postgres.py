@@ -42,7 +42,7 @@ def open_postgres(
     """Connect to a migrated database with at most `pool_size` connections, and one more for wake-ups.
 
     `on_commit` gets the topics woken by each commit of this process, in the thread that committed. `on_remote`, which
-    is `on_commit` unless given, gets those of other replicas; see `postgres_wakeups` for the topic EVERYTHING.
+    is `on_commit` unless given, gets those of other replicas; see `wakeups.EVERYTHING`.
     `audience_of` says whom an own object is for. Raises Unavailable when the server cannot be reached.
     """
     open_connection = partial(connect, url)

@@ -27,12 +27,17 @@ SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CONNECT_TIMEOUT_SECONDS = 5
 _PREPARED_STATEMENTS = 256
 
-#: A commit is durable on return, unless the operator wants even more; and nothing waits, or is waited for, for ever.
+#: A commit is durable on return, unless the operator wants even more; nothing waits, or is waited for, for ever. Every
+#: statement has its index: a plan made while a table was still empty must not scan it later, when it is large.
 _SETTINGS = """
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
     SET lock_timeout = '10s';
     SET statement_timeout = '60s';
-    SET idle_in_transaction_session_timeout = '60s'
+    SET idle_in_transaction_session_timeout = '60s';
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET jit = off
 """
 
 #: The advisory locks of organizations are numbered within this class.

@@ -17,9 +17,7 @@ import msgspec
 import psycopg
 
 from common.store.postgres_session import Connection
-
-#: The topic that stands for all topics: some were lost, or were too many.
-EVERYTHING = "*"
+from common.sync.wakeups import EVERYTHING
 
 _CHANNEL = "edgesync_wakeups"
 _PAUSE_SECONDS = 0.01

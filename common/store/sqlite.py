@@ -82,7 +82,11 @@ class SqliteDatabase:
         self._audience_of = audience_of
         connection = open_writing(path)
         session = SqliteSession(connection)
-        instances = _Instances(session, (clock.now_ms() + 1) * _NS_PER_MS)
+        try:
+            instances = _Instances(session, (clock.now_ms() + 1) * _NS_PER_MS)
+        except BaseException:
+            connection.close()
+            raise
         self._writer = SqliteWriter(connection, lambda: SqlUnitOfWork(session, audience_of, instances.draw), on_commit)
         self._readers = _Readers(path)
 

@@ -19,7 +19,6 @@ from sqlalchemy import (
     UniqueConstraint,
     literal_column,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import ColumnElement
 
 #: Names of constraints are known, so that a migration can alter them on either engine.
@@ -32,7 +31,7 @@ metadata = MetaData(
 )
 
 #: Text in byte order; SQLite has no other.
-Name = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+Name = Text().with_variant(Text(collation="C"), "postgresql")
 
 #: The order in which rows came to be: on SQLite it is the row's own number, and so costs nothing.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")

@@ -87,6 +87,7 @@ class Publisher:
 
         A second delete keeps delivering the first one's news.
         """
+        uow.nodes.lock_org_shared({key.org})
         current = uow.objects.find(key, lock=True)
         if current is None:
             raise NotFound
@@ -169,11 +170,10 @@ class Publisher:
         if replaced:
             uow.payloads.discard_many(replaced, now_ms)
         for key in before.keys() & after.keys():
-            if before[key].payload != after[key].payload:
-                self._abandon_upload(uow, key, after[key].payload)
+            self._abandon_upload(uow, key, after[key].payload)
 
     def _abandon_upload(self, uow: UnitOfWork, key: ObjectKey, payload: Payload | None) -> None:
-        """An upload in pieces has become `payload`, or has been overtaken by it."""
+        """An upload in pieces has become `payload`, or a new version began: pieces of the old one must not get into it."""
         upload = uow.uploads.find(key, lock=True)
         if upload is None:
             return

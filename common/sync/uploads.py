@@ -42,14 +42,26 @@ class Uploads:
         uow.uploads.save(upload)
         return upload
 
-    def piece_is_durable(self, uow: UnitOfWork, key: ObjectKey, staged: str, start: int, end: int) -> Upload:
-        """Remember `[start, end)`. Raises Ignored when the upload was replaced meanwhile."""
+    def piece_is_durable(
+        self, uow: UnitOfWork, key: ObjectKey, staged: str, start: int, end: int, *, starts_over: bool = False
+    ) -> Upload:
+        """Remember `[start, end)`, and with `starts_over` nothing else. Raises Ignored when the upload was replaced meanwhile."""
         upload = uow.uploads.find(key, lock=True)
         if upload is None or upload.staged != staged:
             raise Ignored("This upload was replaced by another one.")
-        upload = replace(upload, coverage=upload.coverage.add(start, end), updated_at_ms=self._now_ms())
+        present = Coverage() if starts_over else upload.coverage
+        upload = replace(upload, coverage=present.add(start, end), updated_at_ms=self._now_ms())
         uow.uploads.save(upload)
         return upload
+
+    def forget_empty(self, uow: UnitOfWork, key: ObjectKey, staged: str) -> bool:
+        """Drop an upload none of whose pieces was remembered; whether it was one."""
+        upload = uow.uploads.find(key, lock=True)
+        if upload is None or upload.staged != staged or upload.coverage.ranges:
+            return False
+        uow.payloads.discard_many([staged], self._now_ms())
+        uow.uploads.remove(key)
+        return True
 
     def complete(self, uow: UnitOfWork, upload: Upload, payload: Payload) -> SyncObject:
         """All pieces are sealed as `payload`: publish it, once. Raises Ignored, NotFound, InvalidRequest."""

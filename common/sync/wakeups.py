@@ -5,6 +5,8 @@ from __future__ import annotations
 from common.domain.addressing import Audience, AudienceKind
 from common.domain.ids import NodeKey
 
+#: Stands for every topic: some wake-ups were lost, or were too many to name.
+EVERYTHING = "*"
 #: Data is to be fetched.
 FETCH = "fetch"
 #: A reception owes its origin an answer. On the edge there is one origin; the cloud uses `node_topics`.

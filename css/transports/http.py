@@ -27,6 +27,7 @@ from common.protocol.messages import Action
 from common.protocol.routes import Capability
 from common.rest import responses
 from common.rest.body import read_body
+from common.rest.endpoint import route
 from common.rest.gate import Gate
 from common.rest.paths import flag
 from common.runtime.batching import Batcher
@@ -40,9 +41,6 @@ from css.transports.polling import Outbox
 
 T = TypeVar("T")
 
-#: The endpoints decide about methods themselves, after authentication.
-_ANY = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"]
-
 #: What this cloud can do beyond the baseline.
 CAPABILITIES = frozenset({Capability.WAIT, Capability.RESUME, Capability.DIGEST})
 
@@ -51,6 +49,9 @@ UPLOAD_OFFSET_HEADER = "Upload-Offset"
 
 #: A node that polls is alive; it is written down this often at most.
 _TOUCH_SECONDS = 60.0
+
+#: A node may ask to be left alone for this long after a failure.
+_LONGEST_RETRY_SECONDS = 3600
 
 _ANSWERS: dict[str, DeliveryEvent] = {
     Action.UPDATED: PeerUpdated(),
@@ -113,8 +114,8 @@ class NodeInterface:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/spi/v1/objects/{path:path}", self.objects, methods=_ANY),
-            Route("/spi/v1/{call}/{path:path}", self.node_call, methods=_ANY),
+            route("/spi/v1/objects/{path:path}", self.objects),
+            route("/spi/v1/{call}/{path:path}", self.node_call),
         ]
 
     async def node_call(self, request: Request) -> Response:
@@ -217,7 +218,7 @@ class NodeInterface:
     async def _feedback(self, node: NodeKey, call: ObjectCall, request: Request) -> Response:
         feedback = codec.decode_feedback(await read_body(request, self._metadata_bytes))
         if feedback.is_error:
-            event = PeerFailed(feedback.reason[:1000], max(feedback.retry_seconds, 0) * 1000)
+            event = PeerFailed(feedback.reason[:1000], min(max(feedback.retry_seconds, 0), _LONGEST_RETRY_SECONDS) * 1000)
             await self._answers.submit(PeerAnswer(call.key, node, call.instance, event))
         return responses.done()
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from common.domain.chunks import Range
 from common.domain.errors import Ignored, InvalidRequest, NotFound
 from common.domain.ids import NodeKey, ObjectKey
-from common.domain.objects import READABLE
+from common.domain.objects import READABLE, ObjectStatus
 from common.domain.reception import Reception, ReceptionState
 from common.rest import data as data_responses
 from common.rest import responses
@@ -59,12 +59,12 @@ class NodeData:
         size = reception.meta.object_size
         span = _span(request, size)
         self._staging.check_size(size)
-        if len(span) == size and self._staging.is_small_size(size):
+        if span.size_bytes == size and self._staging.is_small_size(size):
             return await self._take_small(reception, request)
         if not reception.coverage.covers(size):
             reception = await self._take(reception, span, request)
         if reception.coverage.covers(size):
-            await self._complete(reception)
+            await self._complete(reception, routes.parse_digest(request.headers.get(routes.DIGEST_HEADER)))
         return responses.done()
 
     async def _take(self, reception: Reception, span: Range, request: Request) -> Reception:
@@ -77,7 +77,7 @@ class NodeData:
                     lambda uow: self._receiver.piece_is_durable(uow, key, instance, span.start, position)
                 )
 
-        on_flushed = flushed if len(span) > FLUSH_EVERY_BYTES else None
+        on_flushed = flushed if span.size_bytes > FLUSH_EVERY_BYTES else None
         await self._staging.take_piece(request.stream(), reception.staged, span.start, span.end, on_flushed)
         return await self._write(lambda uow: self._receiver.piece_is_durable(uow, key, instance, span.start, span.end))
 
@@ -100,13 +100,14 @@ class NodeData:
 
 
 def _deliverable_data(uow: UnitOfWork, node: NodeKey, key: ObjectKey, instance: int) -> ReadableData:
+    """Raises NotFound, which makes the reference's node drop its copy, only when there is nothing to wait for."""
     item = uow.objects.find(key)
-    if item is None or item.payload is None or item.status not in READABLE:
-        raise NotFound
-    if not uow.deliveries.find_many([(key, node)]):
+    if item is None or item.status is ObjectStatus.DELETED or not uow.deliveries.find_many([(key, node)]):
         raise NotFound
     if item.instance != instance:
         raise Ignored
+    if item.payload is None or item.status not in READABLE:
+        raise NotFound
     payload = item.payload
     small = None
     if payload.is_small:

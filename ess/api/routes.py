@@ -7,20 +7,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.rest import responses
+from common.rest.endpoint import route
 from common.rest.health import HealthApi
 from common.rest.objects import ObjectsApi
 
-_ANY = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"]
-
 
 def routes(objects: ObjectsApi, health: HealthApi) -> list[Route]:
-    """The endpoints decide about methods themselves, as on the CSS; paths have no organization."""
+    """The paths have no organization: an edge belongs to one."""
     return [
-        Route("/api/v1/objects/{path:path}", objects.handle, methods=_ANY),
-        Route("/api/v1/destinations", _refused, methods=_ANY),
-        Route("/api/v1/health", health.health, methods=_ANY),
-        Route("/livez", health.live),
-        Route("/readyz", health.ready),
+        route("/api/v1/objects/{path:path}", objects.handle),
+        route("/api/v1/destinations", _refused),
+        route("/api/v1/health", health.health),
+        route("/livez", health.live),
+        route("/readyz", health.ready),
     ]
 
 

@@ -127,8 +127,8 @@ class CloudClient:
         self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, total: int
     ) -> None:
         """Send `span` of the data, which `body` yields. The whole goes without Content-Range (wire-protocol 0.2 rule 3)."""
-        headers = {"content-length": str(len(span)), "content-type": "application/octet-stream"}
-        if len(span) != total:
+        headers = {"content-length": str(span.size_bytes), "content-type": "application/octet-stream"}
+        if span.size_bytes != total:
             headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{total}"
         timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._timeouts.data_seconds)
         path = routes.object_path(key, instance, data_id, Action.DATA)

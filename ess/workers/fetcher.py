@@ -24,7 +24,8 @@ from ess.workers.link import Link
 
 log = logging.getLogger(__name__)
 
-_PAGE = 20
+#: Enough that postponed and large transfers at the head of the list do not hide the others behind them.
+_PAGE = 200
 
 LARGE_BYTES = 8 << 20
 
@@ -54,15 +55,25 @@ class Fetcher:
         self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-write")
 
     def turn(self) -> float | None:
-        """Fetch one object. Raises Unavailable when the link or the disk does not allow it now; what is here stays."""
+        """Fetch one object. One that cannot be had now keeps what is here of it, and lets the others go first."""
         if not self._link.is_up:
             return None
         for reception in self._database.read(lambda uow: uow.receptions.list_fetching(_PAGE)):
-            with self._in_flight.claim(reception.object, is_large=_is_large(reception)) as is_mine:
+            key, instance = reception.object, reception.instance
+            with self._in_flight.claim(key, instance, is_large=_is_large(reception)) as is_mine:
                 if is_mine:
-                    self._fetch(reception)
+                    self._try(reception)
                     return 0.0
-        return None
+        return self._in_flight.seconds_to_next()
+
+    def _try(self, reception: Reception) -> None:
+        try:
+            self._fetch(reception)
+        except Unavailable as error:
+            self._in_flight.postpone(reception.object, reception.instance)
+            log.warning("fetch_interrupted", extra=fields(key=str(reception.object), reason=str(error)))
+        else:
+            self._in_flight.succeeded(reception.object)
 
     def _fetch(self, reception: Reception) -> None:
         try:
@@ -110,7 +121,7 @@ class Fetcher:
     def _fetch_gap(self, reception: Reception, gap: Range) -> str | None:
         """Stage the bytes of `gap`; the digest of the whole, if the cloud said it."""
         size = reception.meta.object_size
-        part = None if len(gap) == size else gap
+        part = None if gap.size_bytes == size else gap
         with self._download(reception, part) as download, self._store.writer(reception.staged) as writer:
             if download.start != gap.start:
                 raise Unavailable("The cloud did not resume where it was asked to.")
@@ -120,14 +131,14 @@ class Fetcher:
                 self._progress(reception, gap.start, position)
 
             taken = receive_blocking(
-                _bounded(download.pieces, len(gap)),
+                _bounded(download.pieces, gap.size_bytes),
                 writer,
                 self._writer_thread,
                 offset=gap.start,
                 hasher=hasher,
                 on_flushed=flushed,
             )
-        if taken < len(gap):
+        if taken < gap.size_bytes:
             raise Unavailable("The data ended early.")
         self._digests.advance(reception.staged, hasher, gap.end)
         return download.digest

@@ -59,7 +59,7 @@ class Uplink:
             return None
         outgoing = self._database.write(lambda uow: self._sender.claim(uow, self._cloud, _PAGE))
         for each in outgoing:
-            with self._in_flight.claim(_key(each.meta)) as is_mine:
+            with self._in_flight.claim(_key(each.meta), each.meta.instance_id) as is_mine:
                 if is_mine:
                     self._send(each)
         return 0.0 if outgoing else self._seconds_to_next()

@@ -1,4 +1,4 @@
-# Keeps .venv equal to requirements/dev.txt. Sourced with the root of the repository as the working directory.
+# Keeps .venv equal to the locked requirements. Sourced with the root of the repository as the working directory.
 
 fail() {
     printf '%s: %s\n' "${0##*/}" "$1" >&2
@@ -38,25 +38,53 @@ create_venv() {
     "$python" -m venv --clear .venv || fail "could not create .venv"
 }
 
-# Makes .venv, or brings it up to date; quick when nothing changed. Safe to run twice at the same time.
+# Makes .venv, or brings it up to date, with everything to work on the project.
 ensure_environment() {
-    local stamp=.venv/.edgesync-stamp
+    ensure_installed dev .edgesync-stamp
+}
+
+# The same with what the services need to run. An environment to work in has that, too.
+ensure_runtime_environment() {
+    if [ "$(cat .venv/.edgesync-stamp 2>/dev/null)" = "$(wanted_stamp)" ]; then return; fi
+    ensure_installed runtime .edgesync-runtime-stamp
+}
+
+# Quick when nothing changed. Safe to run twice at the same time.
+ensure_installed() {
+    local requirements=$1 stamp=.venv/$2
     mkdir -p .venv
     exec 9<.venv
     if command -v flock >/dev/null; then flock 9; fi
     if [ "$(cat "$stamp" 2>/dev/null)" != "$(wanted_stamp)" ]; then
-        if ! .venv/bin/python -c '' 2>/dev/null || { [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" != "$PWD" ]; }; then
-            create_venv
-        fi
+        if ! .venv/bin/python -c '' 2>/dev/null || was_made_elsewhere; then create_venv; fi
         say "installing the locked dependencies into .venv (the first time takes about a minute)"
-        install_locked || fail "could not install requirements/dev.txt"
+        "install_$requirements" || fail "could not install requirements/$requirements.txt"
         wanted_stamp >"$stamp"
     fi
     exec 9<&-
 }
 
+was_made_elsewhere() {
+    local stamp
+    for stamp in .venv/.edgesync-stamp .venv/.edgesync-runtime-stamp; do
+        if [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" != "$PWD" ]; then return 0; fi
+    done
+    return 1
+}
+
+quiet_pip() {
+    .venv/bin/python -m pip --disable-pip-version-check --no-input -qq "$@"
+}
+
 # The build backend is locked too, so building the editable install fetches nothing.
-install_locked() {
-    local pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input -qq install)
-    "${pip[@]}" -r requirements/dev.txt && "${pip[@]}" --no-deps --no-build-isolation --editable .
+install_project() {
+    quiet_pip install --no-deps --no-build-isolation --editable .
+}
+
+install_dev() {
+    quiet_pip install -r requirements/dev.txt && install_project
+}
+
+install_runtime() {
+    quiet_pip install -r requirements/runtime.txt -c requirements/dev.txt hatchling editables && install_project
 }

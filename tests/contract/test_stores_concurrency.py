@@ -237,6 +237,31 @@ def test_callers_that_name_keys_in_different_orders_do_not_wait_for_each_other(d
             done.result(WAIT_SECONDS)
 
 
+def test_of_two_first_versions_published_at_once_the_newer_one_stays(database: Database) -> None:
+    numbers: list[int] = []
+
+    def look(uow: UnitOfWork) -> None:
+        publish_first_half(uow)
+        uow.objects.find_many([object_key("o1")])
+        numbers.append(uow.next_instances(1)[0])
+
+    def save(uow: UnitOfWork) -> None:
+        uow.objects.save_many([an_object("o1", instance=numbers[-1])])
+
+    def publish_at_once(uow: UnitOfWork) -> None:
+        look(uow)
+        save(uow)
+
+    # A use case that was overtaken runs again, from the start.
+    slow = Paused(database, look, save)
+    quick = Beside(database, publish_at_once)
+    quick.is_waiting()
+    slow.resume()
+    quick.result()
+
+    assert database.read(lambda uow: uow.objects.get(object_key("o1"))).instance == max(numbers)
+
+
 @durable
 def test_reading_waits_for_nobody_and_sees_what_was_committed(database: Database) -> None:
     given(database, an_object("o1"))

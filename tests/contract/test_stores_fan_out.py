@@ -8,7 +8,7 @@ import pytest
 
 from common.domain.addressing import Audience
 from common.domain.delivery import Delivery, DeliveryState, opening
-from common.domain.ids import NodeKey
+from common.domain.ids import NodeKey, cloud_of
 from common.domain.metadata import Policy
 from common.domain.objects import ObjectStatus
 from common.sync.ports import Database
@@ -28,8 +28,8 @@ from tests.support.builders import (
     only,
     placed,
 )
-from tests.support.manual_clock import NOW_MS
-from tests.support.store_places import given
+from tests.support.manual_clock import NOW_MS, ManualClock
+from tests.support.store_places import Place, given
 
 FLEET = [node_key("n1"), node_key("n2"), node_key("c1", "camera"), node_key("n1", org="other")]
 
@@ -302,6 +302,18 @@ def test_registering_again_leaves_existing_deliveries_as_they_are(database: Data
     database.write(lambda uow: uow.deliveries.open_for_node(node_key("n1"), NOW_MS + 7))
 
     assert deliveries(database) == [existing]
+
+
+def test_a_store_may_be_told_whom_its_objects_are_for(place: Place, clock: ManualClock) -> None:
+    cloud = cloud_of("acme")
+    database = place.open(on_commit=lambda _: None, clock=clock, audience_of=lambda _: only(cloud))
+    given(database, an_object("o1", destination_type="edge"))
+
+    database.write(lambda uow: uow.deliveries.open_for_node(node_key("n1"), NOW_MS))
+    database.write(lambda uow: uow.deliveries.open_for_node(cloud, NOW_MS))
+
+    assert [delivery.node for delivery in deliveries(database)] == [cloud]
+    database.close()
 
 
 def test_a_node_that_registers_becomes_the_last_destination(database: Database) -> None:

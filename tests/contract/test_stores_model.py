@@ -271,6 +271,10 @@ class StoresAgree(RuleBasedStateMachine):
 
         self.both(send)
 
+    @rule(origin=nodes)
+    def requeue_answers(self, origin: NodeKey) -> None:
+        self.both(lambda uow: uow.receptions.requeue_answers(origin, self._now_ms))
+
     @rule(key=keys, answer=st.sampled_from(Answer))
     def acknowledge_answer(self, key: ObjectKey, answer: Answer) -> None:
         def acknowledge(uow: UnitOfWork) -> None:

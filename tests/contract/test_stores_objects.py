@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
 
-from common.domain.errors import NotFound
-from common.domain.ids import ObjectKey
+from common.domain.errors import NotFound, TooLarge
+from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata, Policy, PolicyProperty, ServiceId
-from common.domain.names import MAX_NAME_CHARACTERS, is_valid_name
+from common.domain.names import MAX_NAME_BYTES, is_valid_name
 from common.domain.objects import ObjectStatus, Payload, SyncObject
-from common.sync.ports import Database
-from tests.support.builders import ORG, a_payload, an_object, object_key
+from common.sync.ports import Database, UnitOfWork
+from tests.support.builders import ORG, a_delivery, a_node, a_payload, a_reception, an_object, object_key
 from tests.support.store_places import given
 
 LARGEST_INTEGER = 2**63 - 1
@@ -131,14 +132,31 @@ def test_every_valid_name_can_be_an_organization_a_type_and_an_id(database: Data
     assert database.read(lambda uow: uow.objects.list_of_type(name, name, statuses=None, after="", limit=10)) == [saved]
 
 
-def test_names_may_be_as_long_as_is_allowed(database: Database) -> None:
-    # Without repetition, so that an index cannot shorten it.
-    longest = "".join(chr(0x4E00 + (i * 7919) % 20_000) for i in range(MAX_NAME_CHARACTERS))
-    assert is_valid_name(longest)
-    saved = an_object(ObjectKey(ORG, longest, longest))
-    given(database, saved)
+def name_without_repetition(characters: int) -> str:
+    """Of three bytes per character, which no index can make shorter."""
+    return "".join(chr(0x4E00 + (number * 7919) % 20_000) for number in range(characters))
+
+
+def test_all_names_of_a_delivery_may_be_of_500_bytes(database: Database) -> None:
+    name = name_without_repetition(166)
+    saved = an_object(ObjectKey(name, name, name))
+    delivery = a_delivery(saved.key, NodeKey(name, name, name))
+
+    given(database, saved, a_node(delivery.node), delivery, a_reception(saved.key, origin=delivery.node))
 
     assert find(database, saved.key) == saved
+    assert database.read(lambda uow: uow.deliveries.list_of_node(delivery.node)) == [delivery]
+
+
+def test_the_longest_names_are_stored_or_refused_as_too_large(database: Database) -> None:
+    longest = name_without_repetition(MAX_NAME_BYTES)
+    assert is_valid_name(longest)
+    saved = an_object(ObjectKey(longest, longest, longest))
+
+    with contextlib.suppress(TooLarge):
+        given(database, saved)
+
+        assert find(database, saved.key) == saved
 
 
 @pytest.mark.parametrize(
@@ -222,6 +240,40 @@ def test_a_replaced_object_keeps_nothing_of_its_former_self(database: Database) 
     given(database, bare)
 
     assert find(database, bare.key) == bare
+
+
+@pytest.mark.parametrize("is_own", [True, False], ids=["own", "copy"])
+@pytest.mark.parametrize("keys", [["o1"], ["o2", "o1"]], ids=["alone", "with another"])
+def test_an_object_that_was_missing_can_be_saved_twice_in_one_use_case(
+    database: Database, is_own: bool, keys: list[str]
+) -> None:
+    first, second = (an_object("o1", is_own=is_own, description=text) for text in ("first", "second"))
+
+    def create_then_change(uow: UnitOfWork) -> None:
+        assert uow.objects.find_many([object_key(key) for key in keys]) == {}
+        assert uow.objects.find(object_key("o1"), lock=True) is None
+        uow.objects.save_many([first])
+        assert uow.objects.find(object_key("o1"), lock=True) == first
+        uow.objects.save_many([second])
+
+    database.write(create_then_change)
+
+    assert find(database, object_key("o1")) == second
+
+
+def test_an_object_can_be_removed_and_saved_again_in_one_use_case(database: Database) -> None:
+    given(database, an_object("o1", payload=a_payload(), destinations_list=["edge:n1"]))
+    again = an_object("o1", description="again")
+
+    def replace_it(uow: UnitOfWork) -> None:
+        assert uow.objects.find(object_key("o1"), lock=True)
+        uow.objects.remove(object_key("o1"))
+        assert uow.objects.find(object_key("o1"), lock=True) is None
+        uow.objects.save_many([again])
+
+    database.write(replace_it)
+
+    assert find(database, object_key("o1")) == again
 
 
 def test_a_removed_object_is_gone(database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 from common.domain.chunks import Coverage
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.reception import ANSWER_OWED, Answer, Reception, ReceptionState
-from common.sync.ports import Database
+from common.sync.ports import Database, UnitOfWork
 from common.sync.records import Upload
 from tests.support.builders import INSTANCE, a_reception, node_key, object_key
 from tests.support.manual_clock import NOW_MS
@@ -124,6 +124,31 @@ def test_a_claim_of_answers_is_about_one_origin_or_all(database: Database) -> No
     assert answers(database, THERE) == ["o2"]
     assert answers(database, node_key("n1", "camera")) == []
     assert answers(database, None) == ["o2", "o1"]
+
+
+def test_an_origin_that_is_back_is_told_at_once_what_it_is_owed(database: Database) -> None:
+    later = NOW_MS + 3_600_000
+    owed = a_reception("owed", origin=HERE, due_at_ms=later, attempts=8)
+    settled = a_reception("settled", origin=HERE, is_answered=True)
+    elsewhere = a_reception("elsewhere", origin=THERE, due_at_ms=later, attempts=8)
+    given(database, owed, settled, elsewhere)
+
+    database.write(lambda uow: uow.receptions.requeue_answers(HERE, NOW_MS))
+
+    assert find(database, owed.object) == replace(owed, answer_due_at_ms=NOW_MS, attempts=0)
+    assert find(database, settled.object) == settled
+    assert find(database, elsewhere.object) == elsewhere
+
+
+def test_a_reception_that_was_missing_can_be_saved_twice_in_one_use_case(database: Database) -> None:
+    def take_in(uow: UnitOfWork) -> None:
+        assert uow.receptions.find(object_key("o1"), lock=True) is None
+        uow.receptions.save(a_reception("o1"))
+        uow.receptions.save(a_reception("o1", ReceptionState.READY))
+
+    database.write(take_in)
+
+    assert find(database, object_key("o1")) == a_reception("o1", ReceptionState.READY)
 
 
 def test_has_answers_says_whether_a_claim_would_find_something(database: Database) -> None:

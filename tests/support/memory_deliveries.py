@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from common.domain.addressing import Audience, AudienceKind, audience_of
+from common.domain.addressing import Audience, AudienceKind
 from common.domain.delivery import (
     OPEN_STATES,
     Delivery,
@@ -17,6 +17,7 @@ from common.domain.delivery import (
     step,
 )
 from common.domain.ids import NodeKey, ObjectKey
+from common.domain.metadata import Metadata
 from common.domain.objects import ObjectStatus, SyncObject
 from common.domain.retry import ANNOUNCED_RETRY, FAILURE_RETRY, OFFER_RETRY
 from common.sync.records import FanOut, Opening
@@ -25,12 +26,13 @@ from tests.support.memory_tables import MemoryTables
 #: No delivery is ever due further ahead than this, unless the clock was wrong when that was decided.
 LONGEST_RETRY_MS = max(policy.longest_ms for policy in (OFFER_RETRY, ANNOUNCED_RETRY, FAILURE_RETRY))
 
-_AWAITING_DELIVERY = (ObjectStatus.READY, ObjectStatus.NOT_READY)
+_ON_OFFER = (ObjectStatus.READY, ObjectStatus.NOT_READY)
 
 
 class MemoryDeliveryStore:
-    def __init__(self, tables: MemoryTables) -> None:
+    def __init__(self, tables: MemoryTables, audience_of: Callable[[Metadata], Audience]) -> None:
         self._tables = tables
+        self._audience_of = audience_of
         self._deliveries = tables.deliveries
 
     def open_many(self, openings: Sequence[Opening]) -> None:
@@ -49,7 +51,8 @@ class MemoryDeliveryStore:
 
     def open_for_node(self, node: NodeKey, now_ms: int) -> None:
         for each in sorted(self._tables.objects, key=lambda each: each.key):
-            is_addressed = each.is_own and each.status in _AWAITING_DELIVERY and audience_of(each.meta).includes(node)
+            is_on_offer = each.is_own and each.status in _ON_OFFER
+            is_addressed = is_on_offer and self._audience_of(each.meta).includes(node)
             if is_addressed and (each.key, node) not in self._deliveries:
                 self._put(opening(each.key, node, each.instance, each.is_deliverable, now_ms))
 

@@ -18,7 +18,7 @@ class MemoryObjectStore:
     def __init__(self, tables: MemoryTables) -> None:
         self._objects = tables.objects
 
-    def find(self, key: ObjectKey, *, lock: bool = False) -> SyncObject | None:  # noqa: ARG002
+    def find(self, key: ObjectKey, *, lock: bool = False) -> SyncObject | None:
         return self._objects.find(key)
 
     def get(self, key: ObjectKey) -> SyncObject:
@@ -94,7 +94,7 @@ class MemoryReceptionStore:
     def __init__(self, tables: MemoryTables) -> None:
         self._receptions = tables.receptions
 
-    def find(self, key: ObjectKey, *, lock: bool = False) -> Reception | None:  # noqa: ARG002
+    def find(self, key: ObjectKey, *, lock: bool = False) -> Reception | None:
         return self._receptions.find(key)
 
     def save(self, reception: Reception) -> None:
@@ -108,6 +108,10 @@ class MemoryReceptionStore:
 
     def claim_answers(self, origin: NodeKey | None, now_ms: int, limit: int) -> list[Reception]:
         return [each for each, due_at_ms in self._answers(origin) if due_at_ms <= now_ms][:limit]
+
+    def requeue_answers(self, origin: NodeKey, now_ms: int) -> None:
+        for each, _ in self._answers(origin):
+            self.save(replace(each, answer_due_at_ms=now_ms, attempts=0))
 
     def has_answers(self, origin: NodeKey, now_ms: int) -> bool:
         return bool(self.claim_answers(origin, now_ms, limit=1))
@@ -176,7 +180,7 @@ class MemoryUploadStore:
     def __init__(self, tables: MemoryTables) -> None:
         self._uploads = tables.uploads
 
-    def find(self, key: ObjectKey, *, lock: bool = False) -> Upload | None:  # noqa: ARG002
+    def find(self, key: ObjectKey, *, lock: bool = False) -> Upload | None:
         return self._uploads.find(key)
 
     def save(self, upload: Upload) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from common.domain.addressing import Audience, audience_of
 from common.domain.errors import Unavailable
+from common.domain.metadata import Metadata
 from common.sync.ports import Clock, UnitOfWork
 from tests.support.memory_deliveries import MemoryDeliveryStore, MemoryFanOutStore
 from tests.support.memory_records import (
@@ -27,9 +29,11 @@ T = TypeVar("T")
 
 
 class MemoryUnitOfWork:
-    def __init__(self, tables: MemoryTables, take_instances: Callable[[int], range]) -> None:
+    def __init__(
+        self, tables: MemoryTables, audience_of: Callable[[Metadata], Audience], take_instances: Callable[[int], range]
+    ) -> None:
         self.objects = MemoryObjectStore(tables)
-        self.deliveries = MemoryDeliveryStore(tables)
+        self.deliveries = MemoryDeliveryStore(tables, audience_of)
         self.fan_outs = MemoryFanOutStore(tables)
         self.nodes = MemoryNodeStore(tables)
         self.receptions = MemoryReceptionStore(tables)
@@ -47,10 +51,20 @@ class MemoryUnitOfWork:
 
 
 class MemoryDatabase:
-    """Runs one use case at a time, in the caller's thread, and hands its topics to `on_commit` before it returns."""
+    """Runs one use case at a time, in the caller's thread, and hands its topics to `on_commit` before it returns.
 
-    def __init__(self, *, on_commit: Callable[[frozenset[str]], None], clock: Clock) -> None:
+    `audience_of` says whom an own object is for; on an edge that is not what its metadata says.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_commit: Callable[[frozenset[str]], None],
+        clock: Clock,
+        audience_of: Callable[[Metadata], Audience] = audience_of,
+    ) -> None:
         self._on_commit = on_commit
+        self._audience_of = audience_of
         self._tables = MemoryTables()
         self._next_instance = clock.now_ms() * 1_000_000 + 1
         self._lock = threading.RLock()
@@ -86,7 +100,7 @@ class MemoryDatabase:
             if self._is_busy:
                 raise RuntimeError("a use case may not start another one")
             self._is_busy = True
-            unit_of_work = MemoryUnitOfWork(self._tables, self._take_instances)
+            unit_of_work = MemoryUnitOfWork(self._tables, self._audience_of, self._take_instances)
             try:
                 result = work(unit_of_work)
                 if keep:

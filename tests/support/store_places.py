@@ -11,7 +11,9 @@ from typing import Protocol
 import psycopg
 from psycopg import sql
 
+from common.domain.addressing import Audience, audience_of
 from common.domain.delivery import Delivery
+from common.domain.metadata import Metadata
 from common.domain.nodes import Node
 from common.domain.objects import SyncObject
 from common.domain.reception import Reception
@@ -23,6 +25,7 @@ WAIT_SECONDS = 10.0
 
 Record = SyncObject | Node | Delivery | FanOut | Reception | Upload | Account
 OnCommit = Callable[[frozenset[str]], None]
+AudienceOf = Callable[[Metadata], Audience]
 
 
 class Place(Protocol):
@@ -31,14 +34,14 @@ class Place(Protocol):
     #: Do transactions run beside each other?
     is_parallel: bool
 
-    def open(self, *, on_commit: OnCommit, clock: Clock) -> Database: ...
+    def open(self, *, on_commit: OnCommit, clock: Clock, audience_of: AudienceOf = audience_of) -> Database: ...
 
 
 class InMemory:
     is_parallel = False
 
-    def open(self, *, on_commit: OnCommit, clock: Clock) -> Database:
-        return MemoryDatabase(on_commit=on_commit, clock=clock)
+    def open(self, *, on_commit: OnCommit, clock: Clock, audience_of: AudienceOf = audience_of) -> Database:
+        return MemoryDatabase(on_commit=on_commit, clock=clock, audience_of=audience_of)
 
 
 class OnSqlite:
@@ -50,10 +53,10 @@ class OnSqlite:
         shutil.copyfile(template, path)
         self._path = path
 
-    def open(self, *, on_commit: OnCommit, clock: Clock) -> Database:
+    def open(self, *, on_commit: OnCommit, clock: Clock, audience_of: AudienceOf = audience_of) -> Database:
         from common.store.sqlite import open_sqlite
 
-        return open_sqlite(self._path, on_commit=on_commit, clock=clock)
+        return open_sqlite(self._path, on_commit=on_commit, clock=clock, audience_of=audience_of)
 
 
 class OnPostgres:
@@ -65,10 +68,10 @@ class OnPostgres:
         empty_postgres(url)
         self._url = url
 
-    def open(self, *, on_commit: OnCommit, clock: Clock) -> Database:
+    def open(self, *, on_commit: OnCommit, clock: Clock, audience_of: AudienceOf = audience_of) -> Database:
         from common.store.postgres import open_postgres
 
-        return open_postgres(self._url, on_commit=on_commit, clock=clock)
+        return open_postgres(self._url, on_commit=on_commit, clock=clock, audience_of=audience_of)
 
 
 def sqlite_template(path: Path) -> Path:

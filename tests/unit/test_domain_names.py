@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from common.domain.names import MAX_NAME_CHARACTERS, is_valid_description, is_valid_name
+from common.domain.names import MAX_NAME_BYTES, is_valid_description, is_valid_name
 
 PUNCTUATION = "!@#$^*-_.~|"
 
@@ -43,8 +43,9 @@ def test_a_lone_surrogate_is_no_letter() -> None:
 @pytest.mark.parametrize("letter", ["a", "日"])
 def test_a_name_has_a_length(letter: str) -> None:
     assert not is_valid_name("")
-    assert is_valid_name(letter * MAX_NAME_CHARACTERS)
-    assert not is_valid_name(letter * (MAX_NAME_CHARACTERS + 1))
+    fitting = MAX_NAME_BYTES // len(letter.encode())
+    assert is_valid_name(letter * fitting)
+    assert not is_valid_name(letter * (fitting + 1))
 
 
 @pytest.mark.parametrize("text", ["", "<>", "a < b", "<a b>", "a > b", "< b>", "<é>", "<a/>", "<!a>", "</ a>", "日"])
