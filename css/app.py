@@ -10,7 +10,7 @@ from common.runtime.authentication.choice import choose_authenticator
 from common.runtime.authentication.first_start import create_first_administrator
 from common.runtime.clock import SystemClock
 from common.runtime.config.identity import AuthenticationHandler
-from common.runtime.housekeeping import PayloadCollector
+from common.runtime.housekeeping import Housekeeper
 from common.runtime.hub import Hub
 from common.runtime.listening import open_listeners
 from common.runtime.malloc import keep_large_buffers
@@ -21,6 +21,7 @@ from common.sync.authentication import Authenticator
 from common.sync.payloads import PayloadStore
 from common.sync.ports import Clock, Database
 from common.sync.receiver import IMPLIED_BY_HTTP
+from common.sync.retention import Retention
 from css.api.nodes import NodesApi
 from css.api.routes import routes
 from css.config import CssConfig
@@ -71,10 +72,11 @@ def build(
     )
     outbox.draining_when(lambda: doorway.is_draining)
     fan_out = FanOutWorker(database, engine.publisher)
-    collector = PayloadCollector(database, payloads, clock)
+    retention = Retention(clock.now_ms, config.storage.consumed_objects_kept)
+    housekeeper = Housekeeper(database, payloads, retention, clock)
     workers = [
         Worker("fan-out", fan_out.turn, hub, wakeups.FAN_OUT),
-        Worker("payload-collector", collector.turn, hub),
+        Worker("housekeeper", housekeeper.turn, hub),
     ]
     return Service(doorway, workers)
 

@@ -16,7 +16,7 @@ from common.runtime.authentication.first_start import create_first_administrator
 from common.runtime.authentication.preset import PresetAuthenticator
 from common.runtime.clock import SystemClock
 from common.runtime.config.identity import AuthenticationHandler
-from common.runtime.housekeeping import PayloadCollector
+from common.runtime.housekeeping import Housekeeper
 from common.runtime.hub import Hub
 from common.runtime.listening import open_listeners
 from common.runtime.malloc import keep_large_buffers
@@ -28,6 +28,7 @@ from common.sync import wakeups
 from common.sync.authentication import Authenticator
 from common.sync.payloads import PayloadStore
 from common.sync.ports import Clock, Database
+from common.sync.retention import Retention
 from ess.api.routes import routes
 from ess.config import EssConfig
 from ess.services.inbox import Inbox
@@ -104,11 +105,12 @@ def build(
             client, database, engine.sender, payloads, cloud, link, sending, config.link.chunk_bytes, clock.now_ms
         )
 
+    retention = Retention(clock.now_ms, config.storage.consumed_objects_kept)
     workers = [
         *(Worker(f"fetcher-{n}", fetcher().turn, hub, LINK_UP, wakeups.FETCH) for n in range(_FETCHERS)),
         *(Worker(f"uplink-{n}", uplink().turn, hub, LINK_UP, *wakeups.topics_of_node(cloud)) for n in range(_UPLINKS)),
         Worker("answers", answers.turn, hub, LINK_UP, wakeups.ANSWERS),
-        Worker("payload-collector", PayloadCollector(database, payloads, clock).turn, hub),
+        Worker("housekeeper", Housekeeper(database, payloads, retention, clock).turn, hub),
     ]
     doorway = doorway_to(engine, lambda health: routes(engine.objects_api(), health))
     return Service(doorway, workers, [Worker("poller", poller.turn, hub)])

@@ -88,6 +88,7 @@ def _create_deliveries() -> None:
         sa.Column("due_at_ms", sa.BigInteger()),
         sa.Column("attempts", sa.Integer(), nullable=False),
         _text("message"),
+        _flag("was_sent"),
         sa.PrimaryKeyConstraint("position", name="pk_deliveries"),
         sa.UniqueConstraint("org", "type", "id", "node_type", "node_id", name="uq_deliveries_key"),
     )

@@ -243,6 +243,8 @@ class Delivery:
     attempts: int = 0
     #: The peer's words about the last failure.
     message: str = ""
+    #: Some instance of the object was offered to the node, so that it may hold a copy; survives reopening.
+    was_sent: bool = False
 
     @property
     def status_word(self) -> str:
@@ -267,9 +269,8 @@ def step(delivery: Delivery, event: DeliveryEvent, now_ms: int, jitter: float = 
             attempts = delivery.attempts + 1
             policy = ANNOUNCED_RETRY if state is _ANNOUNCED else OFFER_RETRY
             ceiling = policy.ceiling_ms(attempts)
-            return replace(
-                delivery, state=state, attempts=attempts, due_at_ms=now_ms + ceiling // 2 + int(jitter * ceiling / 2)
-            )
+            due_at_ms = now_ms + ceiling // 2 + int(jitter * ceiling / 2)
+            return replace(delivery, state=state, attempts=attempts, due_at_ms=due_at_ms, was_sent=True)
         case PeerUpdated() if delivery.state is not state or state is _ANNOUNCED:
             return replace(delivery, state=state, attempts=0, due_at_ms=now_ms + ANNOUNCED_RETRY.first_ms)
         case PeerFailed() if state is _FAILED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -52,11 +51,6 @@ def part(
     slots.take()
     fields = {"content-range": format_content_range(clipped, data.size), **(headers or {})}
     return _respond(data, clipped, store, 206, fields, slots)
-
-
-def digest_header(digest: str) -> dict[str, str]:
-    """RFC 9530 for the whole payload, whatever part is sent."""
-    return {"repr-digest": f"sha-256=:{base64.b64encode(bytes.fromhex(digest)).decode()}:"}
 
 
 def _respond(

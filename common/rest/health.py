@@ -38,7 +38,7 @@ class HealthApi:
     async def health(self, request: Request) -> Response:
         """Any method; always 200, the colours tell (rest-api 3.21)."""
         try:
-            details = flag(request.query_params.get("details"))
+            details = flag(request.query_params, "details")
         except ValueError:
             return responses.empty(400)
         check_may_use_api(await self._gate.principal(request))

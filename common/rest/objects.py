@@ -110,8 +110,8 @@ class ObjectsApi:
         if request.method == "PUT":
             raise InvalidRequest("Webhooks are not supported by this version.")
         try:
-            all_objects = flag(request.query_params.get("all_objects"))
-            include_received = flag(request.query_params.get("received"))
+            all_objects = flag(request.query_params, "all_objects")
+            include_received = flag(request.query_params, "received")
         except ValueError:
             return responses.empty(400)
         if not has_anything_to_see:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import QueryParams
+
 from common.domain.errors import InvalidRequest
 from common.domain.names import is_valid_name
 
@@ -24,8 +26,12 @@ def check_names(**names: str) -> None:
             raise InvalidRequest(f"The {what.replace('_', ' ')} in the path contains characters that are not allowed.")
 
 
-def flag(value: str | None) -> bool | None:
-    """A boolean query parameter (rest-api 1.6); None when absent or empty. Raises ValueError for anything else."""
+def flag(parameters: QueryParams, name: str) -> bool | None:
+    """A boolean query parameter (rest-api 1.6); None when absent or empty. The first of several counts.
+
+    Raises ValueError for anything else.
+    """
+    value = next(iter(parameters.getlist(name)), None)
     if not value:
         return None
     if value in ("1", "t", "T", "TRUE", "true", "True"):

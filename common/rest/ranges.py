@@ -33,7 +33,6 @@ class ContentRange(NamedTuple):
     total: int
 
 
-
 def parse_content_range(text: str) -> ContentRange:
     """`bytes first-last/total`; the unit may be missing, the total may not. Raises InvalidRequest."""
     match = _CONTENT_RANGE.fullmatch(text)

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 
-from common.domain.errors import InvalidRequest, TooLarge
+from common.domain.errors import InvalidRequest, TooLarge, VerificationFailed
 from common.domain.objects import Payload
 from common.runtime.digests import RunningDigests
 from common.runtime.intake import receive
@@ -92,9 +92,10 @@ class Staging:
         """Bytes staged under `name` were replaced: what was hashed on their way in counts no more."""
         self._digests.forget(name)
 
-    async def seal(self, name: str, size: int) -> Payload:
-        """Make the staged bytes `[0, size)` a payload."""
+    async def seal(self, name: str, size: int, expected_digest: str | None = None) -> Payload:
+        """Make the staged bytes `[0, size)` a payload. Raises VerificationFailed when they are not what was announced."""
         digest = await asyncio.to_thread(self._digests.finish, self.store, name, size)
+        verify_digest(digest, expected_digest)
         await asyncio.to_thread(self.store.seal, name, size)
         return Payload(name, size, digest, is_small=False)
 
@@ -129,6 +130,12 @@ class Staging:
             await asyncio.shield(self.drop(name))
             raise
         return Payload(name, size, hasher.hexdigest(), is_small=False)
+
+
+def verify_digest(digest: str, expected: str | None) -> None:
+    """Raises VerificationFailed; nothing is expected when the sender said no digest."""
+    if expected is not None and digest != expected:
+        raise VerificationFailed("The data does not have the digest that was announced.")
 
 
 async def _chain(head: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Payload bytes nobody refers to any more, found and deleted."""
+"""What is not needed any more goes: records beyond what is kept, then the payload bytes nobody refers to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import islice
 from common.runtime.logs import fields
 from common.sync.payloads import HasPath, PayloadStore
 from common.sync.ports import Clock, Database
+from common.sync.retention import Retention
 
 log = logging.getLogger(__name__)
 
@@ -21,27 +22,40 @@ GRACE_MS = 10 * 60 * 1000
 ORPHAN_AGE_SECONDS = 24 * 3600
 
 _TURN_SECONDS = 60.0
+_RETENTION_SECONDS = 600.0
 _SWEEP_SECONDS = 6 * 3600.0
 _PAGE = 500
 
 
-class PayloadCollector:
-    """A worker's turns: discarded payloads every minute, a sweep for orphans every few hours."""
+class Housekeeper:
+    """A worker's turns: discarded payloads every minute, records every ten, a sweep for orphans every few hours."""
 
-    def __init__(self, database: Database, store: PayloadStore, clock: Clock) -> None:
+    def __init__(self, database: Database, store: PayloadStore, retention: Retention, clock: Clock) -> None:
         self._database = database
         self._store = store
+        self._retention = retention
         self._clock = clock
+        self._next_retention_at = clock.monotonic() + _TURN_SECONDS
         # An open file stays readable after its name is gone.
         self._grace_ms = GRACE_MS_OPEN_IS_KEPT if isinstance(store, HasPath) else GRACE_MS
         self._next_sweep_at = clock.monotonic() + _TURN_SECONDS
 
     def turn(self) -> float:
+        if self._clock.monotonic() >= self._next_retention_at:
+            self._next_retention_at = self._clock.monotonic() + _RETENTION_SECONDS
+            self.forget_records()
         self.delete_discarded(self._clock.now_ms() - self._grace_ms)
         if self._clock.monotonic() >= self._next_sweep_at:
             self._next_sweep_at = self._clock.monotonic() + _SWEEP_SECONDS
             self.delete_orphans(time.time() - ORPHAN_AGE_SECONDS)
         return _TURN_SECONDS
+
+    def forget_records(self) -> None:
+        """Everything that is beyond what is kept, page by page: a publish never waits long for housekeeping."""
+        retention = self._retention
+        for forget in (retention.forget_receptions, retention.give_up_uploads, retention.forget_consumed_objects):
+            while self._database.write(forget):
+                pass
 
     def delete_discarded(self, before_ms: int) -> int:
         """Delete payloads discarded before that time; how many. A name that is referred to again is kept."""

@@ -90,19 +90,8 @@ _REMOVE = Statement(sa.delete(deliveries).where(_OF_OBJECT, matching(deliveries,
 _REMOVE_OF_OBJECT = Statement(sa.delete(deliveries).where(_OF_OBJECT))
 _REMOVE_OF_NODE = Statement(sa.delete(deliveries).where(_OF_NODE))
 
-_WAS_SENT = sa.or_(
-    one_of(
-        _STATE,
-        (
-            DeliveryState.ANNOUNCED,
-            DeliveryState.DELIVERED,
-            DeliveryState.CONSUMED,
-            DeliveryState.FAILED,
-            DeliveryState.DELETING,
-        ),
-    ),
-    sa.and_(deliveries.c.state == constant(DeliveryState.PENDING), deliveries.c.attempts > constant(0)),
-)
+#: May the node hold a copy?
+_WAS_SENT = sa.and_(deliveries.c.was_sent, deliveries.c.state != constant(DeliveryState.DELETED))
 
 
 def _due_now(condition: ColumnElement[bool], state: DeliveryState | None = None) -> Statement:

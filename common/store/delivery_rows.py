@@ -10,13 +10,13 @@ from common.store.tables import deliveries
 
 #: What `delivery_of` reads, in its order.
 DELIVERY_COLUMNS = [
-    deliveries.c[name] for name in (*DELIVERY_KEY, "instance", "state", "due_at_ms", "attempts", "message")
+    deliveries.c[name] for name in (*DELIVERY_KEY, "instance", "state", "due_at_ms", "attempts", "message", "was_sent")
 ]
 
 
 def delivery_of(row: Row) -> Delivery:
     """A delivery from the DELIVERY_COLUMNS."""
-    org, object_type, object_id, node_type, node_id, instance, state, due_at_ms, attempts, message = row
+    org, object_type, object_id, node_type, node_id, instance, state, due_at_ms, attempts, message, was_sent = row
     return Delivery(
         ObjectKey(org, object_type, object_id),
         NodeKey(org, node_type, node_id),
@@ -25,6 +25,7 @@ def delivery_of(row: Row) -> Delivery:
         due_at_ms,
         attempts,
         message,
+        bool(was_sent),
     )
 
 
@@ -40,6 +41,7 @@ def row_of(delivery: Delivery) -> dict[str, object]:
         "due_at_ms": delivery.due_at_ms,
         "attempts": delivery.attempts,
         "message": storable(delivery.message),
+        "was_sent": delivery.was_sent,
     }
 
 

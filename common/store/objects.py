@@ -80,6 +80,15 @@ _decode_meta = msgspec.json.Decoder(Metadata).decode
 _encode = msgspec.json.Encoder().encode
 
 
+_LIST_CONSUMED = Statement(
+    sa.select(*[objects.c[name] for name in KEY])
+    .where(objects.c.is_own, objects.c.status == constant(ObjectStatus.CONSUMED_BY_DESTINATION))
+    .order_by(objects.c.instance.desc())
+    .limit(parameter("limit"))
+    .offset(parameter("keep"))
+)
+
+
 class SqlObjects:
     """The `ObjectStore` of one transaction."""
 
@@ -117,9 +126,12 @@ class SqlObjects:
         self._session.run_many(_SAVE, known)
         if self._session.run_many(_SAVE_FRESH, fresh) != len(fresh):
             raise Overtaken
-        if fresh:
-            self._missing.difference_update(audiences)
+        self._missing.difference_update(item.key for item in objects)
         self._save_targets(objects, audiences)
+
+    def list_consumed_by_destination(self, keep: int, limit: int) -> list[ObjectKey]:
+        rows = self._session.fetch(_LIST_CONSUMED, {"keep": keep, "limit": limit})
+        return [ObjectKey(*row) for row in rows]
 
     def remove(self, key: ObjectKey) -> None:
         self._session.run(_REMOVE, key_values(key))

@@ -59,6 +59,7 @@ def _deliveries_of(values: Values, node_type: ColumnElement[str], node_id: Colum
         values["due_at_ms"],
         constant(0),
         constant(""),
+        sa.false(),
     )
 
 

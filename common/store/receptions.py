@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
 from common.domain.reception import Answer, Reception, ReceptionState
+from common.domain.retry import OFFER_RETRY
 from common.store.coverage_json import coverage_from_json, coverage_to_json
 from common.store.delivery_rows import storable
 from common.store.keys import KEY, key_values
 from common.store.session import Overtaken, Parameters, Row, Session
-from common.store.statements import NO_OFFSET, RowLock, Statement, constant, matching, parameter, upsert
+from common.store.statements import NO_OFFSET, RowLock, Statement, constant, matching, one_of, parameter, upsert
 from common.store.tables import receptions
 
 _COLUMNS = [
@@ -59,22 +60,24 @@ _REQUEUE_ANSWERS = Statement(
     .values(answer_due_at_ms=parameter("now_ms"), attempts=constant(0))
 )
 
+#: Due, or due further ahead than any retry: the clock was wrong when that was decided.
+_IS_DUE = sa.or_(
+    parameter("now_ms") >= _ANSWER_DUE, parameter("now_ms") + constant(OFFER_RETRY.longest_ms) < _ANSWER_DUE
+)
 _DUE_ANSWERS = (
-    sa.select(*_COLUMNS)
-    .where(parameter("now_ms") >= _ANSWER_DUE)
-    .order_by(_ANSWER_DUE, receptions.c.position)
-    .limit(_LIMIT)
-    .offset(NO_OFFSET)
+    sa.select(*_COLUMNS).where(_IS_DUE).order_by(_ANSWER_DUE, receptions.c.position).limit(_LIMIT).offset(NO_OFFSET)
 )
 _CLAIM_LOCK = RowLock(receptions, skip_locked=True)
 _CLAIM_ANY = Statement(_DUE_ANSWERS, lock=_CLAIM_LOCK)
 _CLAIM_OF_ORIGIN = Statement(_DUE_ANSWERS.where(_TO_ORIGIN), lock=_CLAIM_LOCK)
-_HAS_ANSWERS = Statement(sa.select(sa.exists().where(_TO_ORIGIN, parameter("now_ms") >= _ANSWER_DUE)))
+_HAS_ANSWERS = Statement(sa.select(sa.exists().where(_TO_ORIGIN, _IS_DUE)))
 _FIRST_ANSWER = sa.select(sa.func.min(_ANSWER_DUE)).where(_ANSWER_DUE.is_not(None))
 _NEXT_ANSWER_TO_ANY = Statement(_FIRST_ANSWER)
 _NEXT_ANSWER_TO_ORIGIN = Statement(_FIRST_ANSWER.where(_TO_ORIGIN))
 
-_IS_OVER = sa.and_(receptions.c.state == constant(ReceptionState.CONSUMED), receptions.c.answer.is_(None))
+_IS_OVER = sa.and_(
+    one_of(receptions.c.state, (ReceptionState.CONSUMED, ReceptionState.FORGOTTEN)), receptions.c.answer.is_(None)
+)
 _BEYOND = (
     sa.select(receptions.c.position)
     .where(_IS_OVER)
@@ -139,7 +142,7 @@ class SqlReceptions:
         row = self._session.fetch_one(_NEXT_ANSWER_TO_ANY if origin is None else _NEXT_ANSWER_TO_ORIGIN, asked)
         return row[0] if row else None
 
-    def prune_consumed(self, keep: int) -> int:
+    def prune_finished(self, keep: int) -> int:
         return self._session.run(_PRUNE, {"keep": keep})
 
 

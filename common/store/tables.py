@@ -121,6 +121,7 @@ deliveries = Table(
     Column("due_at_ms", BigInteger),
     Column("attempts", Integer, nullable=False),
     _text("message"),
+    _flag("was_sent"),
     UniqueConstraint("org", "type", "id", "node_type", "node_id", name="uq_deliveries_key"),
     # The outbox of a node, oldest due first; what is not due for anything lies apart from it, at one end.
     Index("ix_deliveries_node", "org", "node_type", "node_id", "due_at_ms", "position"),

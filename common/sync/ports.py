@@ -47,6 +47,10 @@ class ObjectStore(Protocol):
         """By object id (byte order) beyond `after`; all statuses when None. Uses an index also when few of many match."""
         ...
 
+    def list_consumed_by_destination(self, keep: int, limit: int) -> list[ObjectKey]:
+        """Own objects in `consumedByDest` beyond the `keep` newest, newest first."""
+        ...
+
     def count_own(self) -> int:
         """Objects created here and not deleted, of all organizations (rest-api 3.21)."""
         ...
@@ -107,8 +111,8 @@ class DeliveryStore(Protocol):
     def list_of_node(self, node: NodeKey) -> list[Delivery]: ...
 
     def withdraw_unaddressed(self, key: ObjectKey, audience: Audience, now_ms: int) -> None:
-        """Destinations `audience` no longer includes: DELETING and due now if anything was ever sent to them
-        (ANNOUNCED, DELIVERED, CONSUMED, FAILED, DELETING, or PENDING with attempts > 0), removed otherwise.
+        """Destinations `audience` no longer includes: DELETING and due now if they `was_sent` any instance and have not
+        acknowledged its deletion, removed otherwise. Attempts start again.
         """
         ...
 
@@ -199,7 +203,10 @@ class ReceptionStore(Protocol):
         ...
 
     def claim_answers(self, origin: NodeKey | None, now_ms: int, limit: int) -> list[Reception]:
-        """Due answers to one origin (None: to any), oldest first, locked; the caller saves them with `answer_sent`."""
+        """Due answers to one origin (None: to any), oldest due first, locked; the caller saves them with `answer_sent`.
+
+        As with deliveries, a due time further ahead than the longest retry delay counts as due.
+        """
         ...
 
     def requeue_answers(self, origin: NodeKey, now_ms: int) -> None:
@@ -210,8 +217,10 @@ class ReceptionStore(Protocol):
 
     def next_answer_at(self, origin: NodeKey | None) -> int | None: ...
 
-    def prune_consumed(self, keep: int) -> int:
-        """Forget the oldest CONSUMED receptions without an open answer beyond `keep`; how many went."""
+    def prune_finished(self, keep: int) -> int:
+        """Forget the oldest (smallest instances) of CONSUMED and FORGOTTEN receptions without an open answer, beyond `keep`;
+        how many went.
+        """
         ...
 
 
@@ -243,6 +252,10 @@ class UploadStore(Protocol):
     def find(self, key: ObjectKey, *, lock: bool = False) -> Upload | None: ...
 
     def save(self, upload: Upload) -> None: ...
+
+    def list_stale(self, before_ms: int, limit: int) -> list[Upload]:
+        """Uploads last updated before that time, oldest first."""
+        ...
 
     def remove(self, key: ObjectKey) -> None: ...
 
@@ -298,7 +311,8 @@ class Database(Protocol):
     """Runs use cases as transactions. Durable on return: a result leaves `write` only after its commit would survive power loss."""
 
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
-        """Queue a use case; many may share one commit. If `work` raises, its changes are undone and the future holds the error,
+        """Queue a use case; many may share one commit. It may run more than once when others are in its way, so it has no
+        effects but those on its unit of work. If `work` raises, its changes are undone and the future holds the error,
         while others in the same commit are not affected. Raises Unavailable (in the future) when the database cannot be reached.
         """
         ...

@@ -117,6 +117,10 @@ class Receiver:
         uow.receptions.save(reception)
         return reception
 
+    def data_is_wrong(self, uow: UnitOfWork, key: ObjectKey, instance: int) -> None:
+        """What arrived is not what was announced: all of it is to be sent again. Raises Ignored."""
+        uow.receptions.save(replace(self._transfer(uow, key, instance), coverage=Coverage()))
+
     def data_complete(
         self, uow: UnitOfWork, key: ObjectKey, instance: int, payload: Payload, data: bytes | None = None
     ) -> None:
@@ -199,9 +203,6 @@ class Receiver:
             raise Ignored
         if reception.answer is not answer:
             raise Ignored
-        if answer is Answer.DELETED:
-            uow.receptions.remove(key)
-            return
         uow.receptions.save(machine.answer_acknowledged(reception, answer))
         if answer is Answer.CONSUMED:
             item = uow.objects.find(key, lock=True)

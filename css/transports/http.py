@@ -218,7 +218,9 @@ class NodeInterface:
     async def _feedback(self, node: NodeKey, call: ObjectCall, request: Request) -> Response:
         feedback = codec.decode_feedback(await read_body(request, self._metadata_bytes))
         if feedback.is_error:
-            event = PeerFailed(feedback.reason[:1000], min(max(feedback.retry_seconds, 0), _LONGEST_RETRY_SECONDS) * 1000)
+            event = PeerFailed(
+                feedback.reason[:1000], min(max(feedback.retry_seconds, 0), _LONGEST_RETRY_SECONDS) * 1000
+            )
             await self._answers.submit(PeerAnswer(call.key, node, call.instance, event))
         return responses.done()
 
@@ -270,7 +272,7 @@ def _object_call(request: Request) -> ObjectCall:
 
 def _persistent(request: Request) -> bool:
     try:
-        return flag(request.query_params.get("persistent-storage")) is not False
+        return flag(request.query_params, "persistent-storage") is not False
     except ValueError:
         raise InvalidRequest("persistent-storage has to be true or false.") from None
 

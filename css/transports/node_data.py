@@ -10,17 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain.chunks import Range
-from common.domain.errors import Ignored, InvalidRequest, NotFound
+from common.domain.errors import Ignored, InvalidRequest, NotFound, VerificationFailed
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.objects import READABLE, ObjectStatus
 from common.domain.reception import Reception, ReceptionState
+from common.protocol.digest_field import DIGEST_HEADER, format_digest, parse_digest
 from common.rest import data as data_responses
 from common.rest import responses
 from common.rest.body import declared_length
 from common.rest.exchange import ReadableData
 from common.rest.ranges import parse_content_range, parse_range
-from common.rest.staging import Staging, first_bytes
+from common.rest.staging import Staging, first_bytes, verify_digest
 from common.runtime.intake import FLUSH_EVERY_BYTES
+from common.sync.payloads import PayloadIncomplete, PayloadMissing
 from common.sync.ports import Database, UnitOfWork
 from common.sync.receiver import Receiver
 
@@ -42,7 +44,7 @@ class NodeData:
         """Data of an object that is on its way to `node`. 404 means gone, 409 another instance (wire-protocol 0.1 rule 10)."""
         data = await asyncio.to_thread(self._database.read, lambda uow: _deliverable_data(uow, node, key, instance))
         header = request.headers.get("range")
-        digest = data_responses.digest_header(data.digest)
+        digest = {DIGEST_HEADER: format_digest(data.digest)}
         if header is None:
             return data_responses.whole(data, self._staging.store, digest)
         return data_responses.part(data, parse_range(header), self._staging.store, self._slots, digest)
@@ -64,7 +66,7 @@ class NodeData:
         if not reception.coverage.covers(size):
             reception = await self._take(reception, span, request)
         if reception.coverage.covers(size):
-            await self._complete(reception, routes.parse_digest(request.headers.get(routes.DIGEST_HEADER)))
+            await self._complete(reception, parse_digest(request.headers.get(DIGEST_HEADER)))
         return responses.done()
 
     async def _take(self, reception: Reception, span: Range, request: Request) -> Reception:
@@ -86,13 +88,20 @@ class NodeData:
         payload, data = await self._staging.take_whole(first_bytes(request.stream(), size), reception.staged)
         if payload.size != size:
             raise InvalidRequest(f"The object has {size} bytes, the body {payload.size}.")
+        verify_digest(payload.digest, parse_digest(request.headers.get(DIGEST_HEADER)))
         await self._write(
             lambda uow: self._receiver.data_complete(uow, reception.object, reception.instance, payload, data)
         )
         return responses.done()
 
-    async def _complete(self, reception: Reception) -> None:
-        payload = await self._staging.seal(reception.staged, reception.meta.object_size)
+    async def _complete(self, reception: Reception, expected_digest: str | None) -> None:
+        """Show the object. Raises VerificationFailed or PayloadError; all is to be sent again then."""
+        try:
+            payload = await self._staging.seal(reception.staged, reception.meta.object_size, expected_digest)
+        except (VerificationFailed, PayloadMissing, PayloadIncomplete):
+            await self._write(lambda uow: self._receiver.data_is_wrong(uow, reception.object, reception.instance))
+            await self._staging.drop(reception.staged)
+            raise
         await self._write(lambda uow: self._receiver.data_complete(uow, reception.object, reception.instance, payload))
 
     async def _write(self, work: Callable[[UnitOfWork], T]) -> T:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from common.domain.chunks import Range
 from common.domain.ids import ObjectKey
+from common.domain.objects import Payload
 from common.protocol.messages import Action, PollItem
 
 
@@ -51,7 +52,7 @@ class Cloud(Protocol):
         ...
 
     def upload(
-        self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, total: int
+        self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, payload: Payload
     ) -> None:
-        """Send `span` of the data, which `body` yields. Raises Ignored when the cloud no longer wants it."""
+        """Send `span` of `payload`, which `body` yields. Raises Ignored when the cloud no longer wants it."""
         ...

@@ -5,8 +5,6 @@ Synchronous, for worker threads; connections are kept alive and shared.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,7 +24,9 @@ from common.domain.errors import (
     UnknownNode,
 )
 from common.domain.ids import NodeKey, ObjectKey
+from common.domain.objects import Payload
 from common.protocol import codec, routes
+from common.protocol.digest_field import DIGEST_HEADER, format_digest, parse_digest
 from common.protocol.messages import Action, PollItem
 from common.protocol.routes import Capability
 from ess.services.cloud import Download
@@ -121,15 +121,16 @@ class CloudClient:
             if response.status_code == 204:
                 raise NotFound  # the reference's way to say that it has no record (wire-protocol 0.2 rule 7)
             start = part.start if part is not None and response.status_code == 206 else 0
-            yield Download(start, _sha256_of(response.headers.get("repr-digest")), _pieces(response))
+            yield Download(start, parse_digest(response.headers.get(DIGEST_HEADER)), _pieces(response))
 
     def upload(
-        self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, total: int
+        self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, payload: Payload
     ) -> None:
         """Send `span` of the data, which `body` yields. The whole goes without Content-Range (wire-protocol 0.2 rule 3)."""
         headers = {"content-length": str(span.size_bytes), "content-type": "application/octet-stream"}
-        if span.size_bytes != total:
-            headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{total}"
+        headers[DIGEST_HEADER] = format_digest(payload.digest)
+        if span.size_bytes != payload.size:
+            headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{payload.size}"
         timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._timeouts.data_seconds)
         path = routes.object_path(key, instance, data_id, Action.DATA)
         self._request("PUT", path, content=body, headers=headers, timeout=timeout)
@@ -174,15 +175,3 @@ def _check(response: httpx.Response) -> None:
 def _pieces(response: httpx.Response) -> Iterator[bytes]:
     with _translated():
         yield from response.iter_raw()
-
-
-def _sha256_of(header: str | None) -> str | None:
-    """The digest in hex out of an RFC 9530 field; None when it is absent or names no SHA-256."""
-    for part in (header or "").split(","):
-        name, _, value = part.strip().partition("=")
-        if name == "sha-256" and len(value) > 2 and value[0] == value[-1] == ":":
-            try:
-                return base64.b64decode(value[1:-1], validate=True).hex()
-            except binascii.Error:
-                return None
-    return None

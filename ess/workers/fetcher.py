@@ -15,7 +15,7 @@ from common.domain.reception import Reception
 from common.runtime.blocking_intake import receive_blocking
 from common.runtime.digests import RunningDigests
 from common.runtime.logs import fields
-from common.sync.payloads import PayloadStore, PayloadStoreFull
+from common.sync.payloads import PayloadError, PayloadIncomplete, PayloadMissing, PayloadStore
 from common.sync.ports import Database
 from common.sync.receiver import Receiver
 from ess.services.cloud import Cloud, Download
@@ -58,13 +58,14 @@ class Fetcher:
         """Fetch one object. One that cannot be had now keeps what is here of it, and lets the others go first."""
         if not self._link.is_up:
             return None
-        for reception in self._database.read(lambda uow: uow.receptions.list_fetching(_PAGE)):
+        fetching = self._database.read(lambda uow: uow.receptions.list_fetching(_PAGE))
+        for reception in fetching:
             key, instance = reception.object, reception.instance
             with self._in_flight.claim(key, instance, is_large=_is_large(reception)) as is_mine:
                 if is_mine:
                     self._try(reception)
                     return 0.0
-        return self._in_flight.seconds_to_next()
+        return self._in_flight.seconds_to_next({reception.object for reception in fetching})
 
     def _try(self, reception: Reception) -> None:
         try:
@@ -91,7 +92,11 @@ class Fetcher:
             self._store.delete(reception.staged)
             self._digests.forget(reception.staged)
             self._give_up(reception, str(error))
-        except PayloadStoreFull as error:
+        except (PayloadMissing, PayloadIncomplete) as error:
+            # What was remembered as durable is not there: the disk lost it. Start over.
+            self._database.write(lambda uow: self._receiver.data_is_wrong(uow, reception.object, reception.instance))
+            raise Unavailable(str(error)) from error
+        except PayloadError as error:
             raise Unavailable(str(error)) from error
 
     def _fetch_small(self, reception: Reception) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ from common.domain.ids import ObjectKey
 from common.domain.retry import RetryPolicy
 
 RETRY = RetryPolicy(first_ms=250, longest_ms=60_000)
+
+_SHORTEST_PAUSE_SECONDS = 0.1
 
 
 class _Postponed(NamedTuple):
@@ -61,12 +63,16 @@ class InFlight:
         with self._lock:
             self._postponed.pop(key, None)
 
-    def seconds_to_next(self) -> float | None:
-        """Until the first postponed transfer may be tried again; None when there is none."""
+    def seconds_to_next(self, wanted: Collection[ObjectKey]) -> float | None:
+        """Until the first postponed transfer of those still `wanted` may be tried again; None when there is none.
+
+        The others are forgotten: nobody will ever try them again, and nobody is to be kept awake by them.
+        """
         with self._lock:
-            if not self._postponed:
-                return None
-            return max(0.0, min(each.until for each in self._postponed.values()) - self._monotonic())
+            self._postponed = {key: each for key, each in self._postponed.items() if key in wanted}
+            idle = [each.until for key, each in self._postponed.items() if key not in self._is_large]
+            # One that could be tried but for its size waits for room, which nobody announces.
+            return max(_SHORTEST_PAUSE_SECONDS, min(idle) - self._monotonic()) if idle else None
 
     def _is_postponed(self, key: ObjectKey, instance: int) -> bool:
         postponed = self._postponed.get(key)

@@ -100,7 +100,7 @@ class Uplink:
 
     def _send_data(self, key: ObjectKey, meta: Metadata, payload: Payload, offset: int) -> None:
         for span in self._spans(payload.size, offset):
-            self._client.upload(key, meta.instance_id, meta.data_id, self._bytes_of(payload, span), span, payload.size)
+            self._client.upload(key, meta.instance_id, meta.data_id, self._bytes_of(payload, span), span, payload)
 
     def _spans(self, size: int, offset: int) -> Iterator[Range]:
         """Pieces towards a cloud that keeps each of them; one whole otherwise (wire-protocol 0.2 rule 3)."""

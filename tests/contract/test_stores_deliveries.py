@@ -23,8 +23,10 @@ from common.sync.ports import Database
 from tests.support.builders import (
     INSTANCE,
     a_delivery,
+    a_node,
     a_payload,
     an_object,
+    an_opening,
     everyone,
     listed,
     node_key,
@@ -39,7 +41,6 @@ from tests.support.store_places import given
 NODE = node_key("n1")
 HOUR_MS = 3_600_000
 CLOSED_STATES = sorted(set(DeliveryState) - OPEN_STATES)
-EVER_SENT = sorted({*DeliveryState} - {DeliveryState.WAITING, DeliveryState.PENDING, DeliveryState.DELETED})
 
 
 def find(database: Database, object_id: str = "o1", node: NodeKey = NODE) -> Delivery | None:
@@ -208,12 +209,12 @@ def test_the_next_due_time_is_the_earliest_of_the_nodes_open_deliveries(database
     assert next_due_at(node_key("n2")) is None
 
 
-@pytest.mark.parametrize("state", EVER_SENT)
+@pytest.mark.parametrize("state", set(DeliveryState) - {DeliveryState.DELETED})
 @pytest.mark.parametrize("audience", [only("n2"), listed("n2", "n3"), nodes_of_type("camera"), placed()])
 def test_a_destination_that_dropped_out_is_told_to_delete_what_it_was_sent(
     database: Database, state: DeliveryState, audience: Audience
 ) -> None:
-    delivery = a_delivery("o1", "n1", state, due_at_ms=NOW_MS + 9, attempts=2, message="disk full")
+    delivery = a_delivery("o1", "n1", state, due_at_ms=NOW_MS + 9, attempts=2, message="disk full", was_sent=True)
     given(database, delivery)
 
     database.write(lambda uow: uow.deliveries.withdraw_unaddressed(object_key("o1"), audience, NOW_MS + 5))
@@ -225,24 +226,34 @@ def test_a_destination_that_dropped_out_is_told_to_delete_what_it_was_sent(
     assert withdrawn.instance == INSTANCE
 
 
-def test_an_offer_that_was_made_may_have_arrived(database: Database) -> None:
-    given(database, a_delivery("o1", "n1", DeliveryState.PENDING, attempts=1), a_delivery("o1", "n3"))
-
-    database.write(lambda uow: uow.deliveries.withdraw_unaddressed(object_key("o1"), only("n2"), NOW_MS))
-
-    left = database.read(lambda uow: uow.deliveries.list_of_object(object_key("o1")))
-    assert [(delivery.node.id, delivery.state) for delivery in left] == [("n1", DeliveryState.DELETING)]
-
-
-@pytest.mark.parametrize("state", [DeliveryState.WAITING, DeliveryState.PENDING, DeliveryState.DELETED])
-def test_a_destination_that_was_sent_nothing_is_dropped_without_a_word(
-    database: Database, state: DeliveryState
+@pytest.mark.parametrize("audience", [only("n2"), listed("n2", "n3")])
+def test_a_destination_that_was_sent_nothing_or_has_dropped_it_goes_without_a_word(
+    database: Database, audience: Audience
 ) -> None:
-    given(database, a_delivery("o1", "n1", state))
+    never_sent = [
+        a_delivery("o1", "n1", DeliveryState.WAITING),
+        a_delivery("o1", "n4", DeliveryState.PENDING),
+        a_delivery("o1", "n5", DeliveryState.DELETED, was_sent=True),
+    ]
+    given(database, *never_sent)
 
+    database.write(lambda uow: uow.deliveries.withdraw_unaddressed(object_key("o1"), audience, NOW_MS))
+
+    assert database.read(lambda uow: uow.deliveries.list_of_object(object_key("o1"))) == []
+
+
+def test_a_new_instance_does_not_forget_that_a_node_holds_an_older_one(database: Database) -> None:
+    given(database, a_node("n1"), a_delivery("o1", "n1", DeliveryState.DELIVERED, was_sent=True))
+
+    database.write(lambda uow: uow.deliveries.open_many([an_opening("o1", everyone(), instance=INSTANCE + 1)]))
+    reopened = find(database)
     database.write(lambda uow: uow.deliveries.withdraw_unaddressed(object_key("o1"), only("n2"), NOW_MS))
+    withdrawn = find(database)
 
-    assert find(database) is None
+    assert reopened is not None
+    assert (reopened.state, reopened.was_sent) == (DeliveryState.PENDING, True)
+    assert withdrawn is not None
+    assert withdrawn.state is DeliveryState.DELETING
 
 
 @pytest.mark.parametrize("state", DeliveryState)

@@ -288,8 +288,8 @@ class StoresAgree(RuleBasedStateMachine):
         self.both(lambda uow: uow.receptions.remove(key))
 
     @rule(keep=st.integers(0, 3))
-    def prune_consumed(self, keep: int) -> None:
-        self.both(lambda uow: uow.receptions.prune_consumed(keep))
+    def prune_finished(self, keep: int) -> None:
+        self.both(lambda uow: uow.receptions.prune_finished(keep))
 
     @rule(payloads=st.dictionaries(st.sampled_from(NAMES), st.binary(max_size=3)))
     def save_small_payloads(self, payloads: dict[str, bytes]) -> None:

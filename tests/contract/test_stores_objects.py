@@ -13,7 +13,7 @@ from common.domain.metadata import Metadata, Policy, PolicyProperty, ServiceId
 from common.domain.names import MAX_NAME_BYTES, is_valid_name
 from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.sync.ports import Database, UnitOfWork
-from tests.support.builders import ORG, a_delivery, a_node, a_payload, a_reception, an_object, object_key
+from tests.support.builders import INSTANCE, ORG, a_delivery, a_node, a_payload, a_reception, an_object, object_key
 from tests.support.store_places import given
 
 LARGEST_INTEGER = 2**63 - 1
@@ -149,7 +149,7 @@ def test_all_names_of_a_delivery_may_be_of_500_bytes(database: Database) -> None
 
 
 def test_the_longest_names_are_stored_or_refused_as_too_large(database: Database) -> None:
-    longest = name_without_repetition(MAX_NAME_BYTES)
+    longest = name_without_repetition(MAX_NAME_BYTES).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     assert is_valid_name(longest)
     saved = an_object(ObjectKey(longest, longest, longest))
 
@@ -359,3 +359,17 @@ def test_own_objects_count_until_they_are_deleted(database: Database) -> None:
     )
 
     assert database.read(lambda uow: uow.objects.count_own()) == 3
+
+
+def test_consumed_own_objects_beyond_the_newest_are_listed(database: Database) -> None:
+    consumed = ObjectStatus.CONSUMED_BY_DESTINATION
+    given(database, *(an_object(name, status=consumed, instance=INSTANCE + n) for n, name in enumerate("abcde")))
+    given(database, an_object("ready", instance=INSTANCE - 1))
+
+    def listed(keep: int, limit: int) -> list[str]:
+        found = database.read(lambda uow: uow.objects.list_consumed_by_destination(keep, limit))
+        return [key.id for key in found]
+
+    assert listed(keep=2, limit=10) == ["c", "b", "a"]
+    assert listed(keep=2, limit=1) == ["c"]
+    assert listed(keep=9, limit=10) == []

@@ -184,19 +184,21 @@ def test_the_oldest_consumed_receptions_are_forgotten(database: Database) -> Non
     for name in ("e", "d", "c", "b", "a"):
         given(database, a_reception(name, ReceptionState.CONSUMED, is_answered=True))
 
-    assert database.write(lambda uow: uow.receptions.prune_consumed(keep=2)) == 3
+    assert database.write(lambda uow: uow.receptions.prune_finished(keep=2)) == 3
 
     left = [name for name in "edcba" if find(database, object_key(name))]
     assert left == ["b", "a"]
-    assert database.write(lambda uow: uow.receptions.prune_consumed(keep=2)) == 0
+    assert database.write(lambda uow: uow.receptions.prune_finished(keep=2)) == 0
 
 
 def test_what_is_not_consumed_or_not_answered_is_never_forgotten(database: Database) -> None:
-    needed = [a_reception(f"in-{state}", state, is_answered=True) for state in set(ReceptionState) - {"consumed"}]
+    needed = [
+        a_reception(f"in-{state}", state, is_answered=True) for state in set(ReceptionState) - {"consumed", "forgotten"}
+    ]
     given(database, *needed, a_reception("unanswered", ReceptionState.CONSUMED))
     given(database, a_reception("done", ReceptionState.CONSUMED, is_answered=True))
 
-    assert database.write(lambda uow: uow.receptions.prune_consumed(keep=0)) == 1
+    assert database.write(lambda uow: uow.receptions.prune_finished(keep=0)) == 1
 
     assert find(database, object_key("done")) is None
     assert find(database, object_key("unanswered"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class ServerCall:
             "query_string": query.encode(),
             "headers": headers,
         }
+        self._name = f"{label} -> {process.name}: {method} {target}"
         self._task = process.scheduler.loop.create_task(self._serve(scope), name=label)
         process.tasks.add(self._task)
 
@@ -86,6 +88,7 @@ class ServerCall:
             self.failure = error
         finally:
             self.is_over = True
+            self.process.scheduler.note(f"{self._name} {self.status} {_told(self.pieces)}")
             task = asyncio.current_task()
             self.process.tasks.discard(task)  # type: ignore[arg-type]
 
@@ -101,6 +104,14 @@ class ServerCall:
             self.status, self.headers = message["status"], list(message["headers"])
         elif message.get("body"):
             self.pieces.append(bytes(message["body"]))
+
+
+def _told(pieces: list[bytes]) -> str:
+    """An answer in few words: of a poll what it brings."""
+    body = b"".join(pieces)
+    if not body.startswith(b'[{"Type"'):
+        return ""
+    return " ".join(f"{item['Type']} {item['MetaData']['version']}" for item in json.loads(body))
 
 
 class Link(httpx.BaseTransport):

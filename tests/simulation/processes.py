@@ -68,9 +68,9 @@ class Process:
     def _start(self, worker: Worker) -> None:
         turn, topics = worker._turn, worker._topics
         name = f"{self.name} {worker._name}"
-        self.scheduler.start(name, lambda: self._run(turn, topics), lambda: not self.is_alive)
+        self.scheduler.start(name, lambda: self._run(name, turn, topics), lambda: not self.is_alive)
 
-    def _run(self, turn: Callable[[], float | None], topics: Iterable[str]) -> None:
+    def _run(self, name: str, turn: Callable[[], float | None], topics: Iterable[str]) -> None:
         """As `Worker` does, in the scheduler's time."""
         failures = 0
         with self.hub.thread_listener(*topics) as woken:
@@ -78,8 +78,9 @@ class Process:
                 woken.clear()
                 try:
                     pause_seconds = turn()
-                except SyncError:
+                except SyncError as error:
                     failures += 1
+                    self.scheduler.note(f"{name}: {type(error).__name__} {error}")
                     self.scheduler.sleep(_TURN_RETRY.delay_ms(failures, self.troubles.random.random()) / 1000)
                     continue
                 failures = 0

@@ -8,6 +8,7 @@ of the same kind. So every order that threads and requests may take is one that 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from random import Random
 
@@ -75,6 +76,11 @@ class Scheduler:
         self._baton.acquire()
         self._steps = 0
         self._is_closing = False
+        #: The last things that happened, for the story of a failure.
+        self.events: deque[str] = deque(maxlen=4000)
+
+    def note(self, text: str) -> None:
+        self.events.append(f"{self.now:9.3f} {text}")
 
     def start(self, name: str, run: Callable[[], None], is_dead: Callable[[], bool] = lambda: False) -> None:
         activity = Activity(name, run, lambda: self._is_closing or is_dead())
@@ -128,7 +134,7 @@ class Scheduler:
 
     def _step(self) -> None:
         self._steps += 1
-        assert self._steps < MAX_STEPS, "turning in circles"
+        assert self._steps < MAX_STEPS, f"turning in circles: {[a.name for a in self._activities if a.may_go_on(self.now)]}"
         self.loop.run_ready()
         able = [each for each in self._activities if each.may_go_on(self.now)]
         count = len(able) + len(self._jobs)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from unittest.mock import patch
 
 from common.domain.ids import NodeKey
@@ -32,7 +31,7 @@ from ess.config import EssConfig
 from ess.transports.http import CloudClient, Timeouts
 from ess.workers import fetcher
 from ess.workers.fetcher import Fetcher
-from tests.simulation.network import Answer, Faults, Link, NobodyThere, ask
+from tests.simulation.network import Answer, Faults, Link, ask
 from tests.simulation.processes import InlineExecutor, Process, ProcessDatabase, ProcessPayloads, Troubles
 from tests.simulation.scheduler import Scheduler
 from tests.support.manual_clock import NOW_MS
@@ -107,6 +106,14 @@ class World:
         self.edges: list[Edge] = []
         self._runs = 0
         self._asked = 0
+
+    @property
+    def machines(self) -> list[Machine]:
+        return [self.cloud_machine, *(edge.machine for edge in self.edges)]
+
+    def machine_of(self, name: str) -> Machine:
+        """By the name of an edge; empty for the cloud."""
+        return next((edge.machine for edge in self.edges if edge.name == name), self.cloud_machine)
 
     def add_edge(self, node: NodeKey) -> Edge:
         local = LocalNode(node.type, node.id, node.org)
@@ -185,7 +192,7 @@ class World:
         for edge in self.edges:
             self.stop_edge(edge)
         self.scheduler.close()
-        for machine in [self.cloud_machine, *(edge.machine for edge in self.edges)]:
+        for machine in self.machines:
             machine.database.close()
 
     def _ask(
@@ -213,7 +220,7 @@ def _in_memory(machine: Machine) -> Database:
 _AUTHENTICATOR = DummyAuthenticator(DummyLists())
 _BASIC = {"authorization": f"Basic {base64.b64encode(f'{ADMIN}:x'.encode()).decode()}"}
 _STORAGE = replace(Storage(), root=Path("/nonexistent"), small_payload_bytes=SMALL_BYTES)
-_LINK = replace(LinkSettings(), poll_wait_seconds=10, poll_interval_seconds=2)
+_LINK = replace(LinkSettings(), poll_wait_seconds=10, poll_interval_seconds=2, chunk_bytes=CHUNK_BYTES, downloads_per_cpu=2)
 
 
 @contextmanager
@@ -241,4 +248,3 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-__all__ = ["CHUNK_BYTES", "ORG", "SMALL_BYTES", "Edge", "NobodyThere", "SimpleNamespace", "World", "digest_of", "scaled_down"]

@@ -58,6 +58,7 @@ def a_delivery(
     due_at_ms: int = NOW_MS,
     attempts: int = 0,
     message: str = "",
+    was_sent: bool = False,
 ) -> Delivery:
     """The due time applies to states that have one."""
     return Delivery(
@@ -68,6 +69,7 @@ def a_delivery(
         due_at_ms if state in OPEN_STATES else None,
         attempts,
         message,
+        was_sent,
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from common.domain.addressing import Audience, AudienceKind
 from common.domain.delivery import (
-    OPEN_STATES,
     Delivery,
     DeliveryState,
     PeerLostIt,
@@ -38,7 +37,7 @@ class MemoryDeliveryStore:
     def open_many(self, openings: Sequence[Opening]) -> None:
         for each in openings:
             for node in self._nodes_of(each.audience):
-                self._put(opening(each.object, node, each.instance, each.is_deliverable, each.now_ms))
+                self._open(opening(each.object, node, each.instance, each.is_deliverable, each.now_ms))
 
     def open_page(self, fan_out: FanOut, now_ms: int, limit: int) -> NodeKey | None:
         nodes = sorted(self._nodes_of(fan_out.audience))
@@ -46,7 +45,7 @@ class MemoryDeliveryStore:
         for node in page:
             standing = self._deliveries.find((fan_out.object, node))
             if standing is None or standing.instance < fan_out.instance:
-                self._put(opening(fan_out.object, node, fan_out.instance, fan_out.is_deliverable, now_ms))
+                self._open(opening(fan_out.object, node, fan_out.instance, fan_out.is_deliverable, now_ms))
         return page[-1] if page else None
 
     def open_for_node(self, node: NodeKey, now_ms: int) -> None:
@@ -54,7 +53,7 @@ class MemoryDeliveryStore:
             is_on_offer = each.is_own and each.status in _ON_OFFER
             is_addressed = is_on_offer and self._audience_of(each.meta).includes(node)
             if is_addressed and (each.key, node) not in self._deliveries:
-                self._put(opening(each.key, node, each.instance, each.is_deliverable, now_ms))
+                self._open(opening(each.key, node, each.instance, each.is_deliverable, now_ms))
 
     def find_many(self, ids: Sequence[tuple[ObjectKey, NodeKey]]) -> dict[tuple[ObjectKey, NodeKey], Delivery]:
         found = {each: self._deliveries.find(each) for each in ids}
@@ -84,7 +83,7 @@ class MemoryDeliveryStore:
         for delivery in self.list_of_object(key):
             if audience.includes(delivery.node):
                 continue
-            if _was_ever_sent(delivery):
+            if delivery.was_sent and delivery.state is not DeliveryState.DELETED:
                 self._put(replace(delivery, state=DeliveryState.DELETING, due_at_ms=now_ms, attempts=0))
             else:
                 self.remove(delivery.object, delivery.node)
@@ -139,11 +138,9 @@ class MemoryDeliveryStore:
     def _put(self, delivery: Delivery) -> None:
         self._deliveries.put((delivery.object, delivery.node), delivery)
 
-
-def _was_ever_sent(delivery: Delivery) -> bool:
-    if delivery.state is DeliveryState.PENDING:
-        return delivery.attempts > 0
-    return delivery.state in OPEN_STATES | {DeliveryState.DELIVERED, DeliveryState.CONSUMED}
+    def _open(self, delivery: Delivery) -> None:
+        standing = self._deliveries.find((delivery.object, delivery.node))
+        self._put(replace(delivery, was_sent=standing is not None and standing.was_sent))
 
 
 class MemoryFanOutStore:

@@ -10,6 +10,7 @@ from common.domain.ids import NodeKey, ObjectKey
 from common.domain.nodes import Node
 from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.domain.reception import Reception, ReceptionState
+from common.domain.retry import OFFER_RETRY
 from common.sync.records import Account, Upload
 from tests.support.memory_tables import MemoryTables
 
@@ -49,6 +50,11 @@ class MemoryObjectStore:
             if each.key[:2] == (org, object_type) and each.key.id > after and each.status in wanted
         ]
         return sorted(matches, key=lambda each: each.key)[:limit]
+
+    def list_consumed_by_destination(self, keep: int, limit: int) -> list[ObjectKey]:
+        consumed = [o for o in self._objects if o.is_own and o.status is ObjectStatus.CONSUMED_BY_DESTINATION]
+        newest_first = sorted(consumed, key=lambda each: each.instance, reverse=True)
+        return [each.key for each in newest_first[keep : keep + limit]]
 
     def count_own(self) -> int:
         return sum(each.is_own and each.status is not ObjectStatus.DELETED for each in self._objects)
@@ -107,7 +113,8 @@ class MemoryReceptionStore:
         return [each for each in self._by_age() if each.state is ReceptionState.FETCHING][:limit]
 
     def claim_answers(self, origin: NodeKey | None, now_ms: int, limit: int) -> list[Reception]:
-        return [each for each, due_at_ms in self._answers(origin) if due_at_ms <= now_ms][:limit]
+        answers = self._answers(origin)
+        return [each for each, due in answers if not now_ms < due <= now_ms + OFFER_RETRY.longest_ms][:limit]
 
     def requeue_answers(self, origin: NodeKey, now_ms: int) -> None:
         for each, _ in self._answers(origin):
@@ -119,8 +126,9 @@ class MemoryReceptionStore:
     def next_answer_at(self, origin: NodeKey | None) -> int | None:
         return min((due_at_ms for _, due_at_ms in self._answers(origin)), default=None)
 
-    def prune_consumed(self, keep: int) -> int:
-        done = [each for each in self._by_age() if each.state is ReceptionState.CONSUMED and each.answer is None]
+    def prune_finished(self, keep: int) -> int:
+        over = (ReceptionState.CONSUMED, ReceptionState.FORGOTTEN)
+        done = [each for each in self._by_age() if each.state in over and each.answer is None]
         surplus = done[: max(0, len(done) - keep)]
         for each in surplus:
             self.remove(each.object)
@@ -185,6 +193,10 @@ class MemoryUploadStore:
 
     def save(self, upload: Upload) -> None:
         self._uploads.put(upload.object, upload)
+
+    def list_stale(self, before_ms: int, limit: int) -> list[Upload]:
+        stale = [upload for upload in self._uploads if upload.updated_at_ms < before_ms]
+        return sorted(stale, key=lambda upload: upload.updated_at_ms)[:limit]
 
     def remove(self, key: ObjectKey) -> None:
         self._uploads.remove(key)

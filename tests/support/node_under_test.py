@@ -125,7 +125,9 @@ class NodeUnderTest:
     def put(self, target: str, data: bytes | None = None, **meta: Any) -> Reply:
         """PUT object with metadata that says what the path says, plus `meta` by names on the wire."""
         *_, object_type, object_id = target.split("/")
-        return self.call("PUT", target, {"meta": {"objectID": object_id, "objectType": object_type, **meta}} | _data(data))
+        return self.call(
+            "PUT", target, {"meta": {"objectID": object_id, "objectType": object_type, **meta}} | _data(data)
+        )
 
     def holdings(self) -> Holdings:
         """Everything the node has; equal before and after a request that changed nothing."""
