@@ -58,7 +58,7 @@ def _measure_publishing(report: Report, engine: Engine, css: Service, control: S
     size = objects // _SLICES
     for number in range(_SLICES):
         prepared, prepared_control = (requests_for(client.NODE_TYPE, count) for count in (size, size // 10))
-        cpu = CpuMeter([css.pid, *engine.server_pids()])
+        cpu = CpuMeter(lambda: [css.pid, *engine.server_pids()])
         run = client.closed_loop(css.port, prepared, _CONCURRENCY)
         spent_ms = cpu.spent_seconds() * 1e3 / size
         without = client.closed_loop(control.port, prepared_control, _CONCURRENCY)
@@ -96,7 +96,7 @@ def _measure_polls(report: Report, css: Service) -> None:
     sizes: list[int] = []
     counts: list[int] = []
     seconds: list[float] = []
-    cpu = CpuMeter([css.pid])
+    cpu = CpuMeter(lambda: [css.pid])
     with css.connection() as connection:
         for _ in range(_POLLS):
             started = time.perf_counter()

@@ -54,7 +54,7 @@ def _publish(report: Report, engine: Engine, css: Service, nodes: int) -> float:
     _poll_all(css, nodes)
     answered: list[float] = []
     everyone: list[float] = []
-    cpu, server_cpu = CpuMeter([css.pid]), CpuMeter(engine.server_pids())
+    cpu, server_cpu = CpuMeter(lambda: [css.pid]), CpuMeter(engine.server_pids)
     with css.connection() as connection:
         for number in range(_PUBLISHES):
             put = client.put_object("news", f"f{nodes}-{number}", os.urandom(1024), destinationType=client.NODE_TYPE)
@@ -116,7 +116,7 @@ def _measure_empty_polls(report: Report, engine: Engine, css: Service, nodes: in
     _acknowledge_everything(css, "idle")
     poll = client.poll("idle")
     seconds: list[float] = []
-    cpu, server_cpu = CpuMeter([css.pid]), CpuMeter(engine.server_pids())
+    cpu, server_cpu = CpuMeter(lambda: [css.pid]), CpuMeter(engine.server_pids)
     with css.connection() as connection:
         for _ in range(_EMPTY_POLLS):
             started = time.perf_counter()

@@ -79,7 +79,7 @@ def _measure_idle(report: Report, engine: Engine, css: Service, idle_seconds: fl
     with running("ess", engine.directory / "ess", edge_settings(_NODE, proxy.port)) as ess:
         time.sleep(_SETTLING_SECONDS)
         requests, started = proxy.requests, time.monotonic()
-        css_cpu, ess_cpu = CpuMeter([css.pid]), CpuMeter([ess.pid])
+        css_cpu, ess_cpu = CpuMeter(lambda: [css.pid]), CpuMeter(lambda: [ess.pid])
         time.sleep(idle_seconds)
         elapsed = time.monotonic() - started
         report.add(

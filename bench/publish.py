@@ -6,6 +6,7 @@ python -m bench.publish [--engine sqlite|postgres] [--concurrency 1,8,64] [--sec
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 
 from bench.common import client, syncs
@@ -29,7 +30,7 @@ def measure(
 ) -> None:
     """One closed loop."""
     prepared = requests_for(destination_type, int(seconds * _PREPARED_PER_SECOND) if concurrency > 1 else 12_000)
-    css_cpu, server_cpu = CpuMeter([css.pid]), CpuMeter(engine.server_pids())
+    css_cpu, server_cpu = CpuMeter(lambda: [css.pid]), CpuMeter(engine.server_pids)
     run = client.closed_loop(css.port, prepared, concurrency, seconds)
     at_64 = concurrency == 64
     where = f"to {destination_type}, concurrency {concurrency}"
@@ -47,13 +48,28 @@ def compare_with_bare_commits(report: Report, engine: Engine, css: Service) -> N
     """One at a time; objects and bare commits take turns, because a disk that others use changes from second to second."""
     bare: list[float] = []
     puts: list[float] = []
+    nothing: list[float] = []
+    look = client.build("GET", "/livez")
     for _ in range(_TURNS):
         bare += bare_commits(engine, _PER_TURN)
+        nothing += _round_trips(css, look)
         puts += client.closed_loop(css.port, requests_for("nobody", _PER_TURN), 1).latencies_seconds
-    bare_ms, put_ms = percentile(bare, 50) * 1e3, percentile(puts, 50) * 1e3
+    bare_ms, nothing_ms, put_ms = (percentile(each, 50) * 1e3 for each in (bare, nothing, puts))
     report.add("baseline: one bare durable commit of a 1 KB row, p50", bare_ms, "ms")
+    report.add("baseline: a request that does nothing, p50", nothing_ms, "ms")
     report.add("one object at a time, in turns with bare commits: p50", put_ms, "ms")
     report.add("one object at a time: p50 / bare commit", put_ms / bare_ms, "x", at_most=1.5)
+    report.add("one object at a time: p50 / (bare commit + empty request)", put_ms / (bare_ms + nothing_ms), "x")
+
+
+def _round_trips(css: Service, request: bytes) -> list[float]:
+    seconds = []
+    with css.connection() as connection:
+        for _ in range(_PER_TURN):
+            started = time.perf_counter()
+            connection.ask(request)
+            seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 def count_syncs(report: Report, engine: Engine, css: Service) -> None:

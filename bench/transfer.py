@@ -1,6 +1,6 @@
 """Large objects: up to a CSS, down from it, on to an ESS and out of it; CPU and memory of both services.
 
-    python -m bench.transfer [--engine sqlite|postgres] [--megabytes 100,1000,2000]
+    python -m bench.transfer [--engine sqlite|postgres] [--payload-store auto|files|postgres] [--megabytes 100,1000,2000]
 
 Each size runs in fresh processes, so that their peak memory belongs to it. Sizes are in units of 10^6 bytes.
 """
@@ -33,23 +33,23 @@ _TARGETED_MEGABYTES = 1000
 _PEAK_MB = {"css": 120, "ess": 90}
 
 
-def run(engine_name: str, sizes_megabytes: list[int]) -> Report:
+def run(engine_name: str, sizes_megabytes: list[int], payload_store: str = "auto") -> Report:
     report = Report("transfer", engine_name)
     with running_engine(engine_name) as engine:
         source = engine.directory / "source"
         for megabytes in sizes_megabytes:
             _write_random(source, megabytes * 1_000_000)
-            report.heading(f"{megabytes} MB, CSS on {engine_name}")
-            _measure(report, engine, source, megabytes)
+            report.heading(f"{megabytes} MB, CSS on {engine_name}, payload store {payload_store}")
+            _measure(report, engine, payload_store, source, megabytes)
     report.save()
     return report
 
 
-def _measure(report: Report, engine: Engine, source: Path, megabytes: int) -> None:
+def _measure(report: Report, engine: Engine, payload_store: str, source: Path, megabytes: int) -> None:
     # The database outlives the services of one size; their directories do not need to.
     places = engine.directory / f"css-{megabytes}", engine.directory / f"ess-{megabytes}"
     with (
-        running("css", places[0], engine.settings) as css,
+        running("css", places[0], [*engine.settings, f"PayloadStore {payload_store}"]) as css,
         running("ess", places[1], edge_settings(_NODE, css.port)) as ess,
     ):
         wait_until_linked(css, _NODE)
@@ -144,7 +144,7 @@ class _Transfer:
 
     def _timed(self, work: Callable[[], object], *services: Service) -> tuple[float, float, float]:
         """Seconds of time, of CPU in the services, of CPU in the database server."""
-        cpu, server_cpu = CpuMeter(service.pid for service in services), CpuMeter(self._server_pids())
+        cpu, server_cpu = CpuMeter(lambda: [service.pid for service in services]), CpuMeter(self._server_pids)
         started = time.perf_counter()
         work()
         return time.perf_counter() - started, cpu.spent_seconds(), server_cpu.spent_seconds()
@@ -194,8 +194,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=ENGINES, default="sqlite")
     parser.add_argument("--megabytes", default="100,1000,2000")
+    parser.add_argument("--payload-store", choices=("auto", "files", "postgres"), default="auto")
     options = parser.parse_args()
-    run(options.engine, [int(each) for each in options.megabytes.split(",")])
+    run(options.engine, [int(each) for each in options.megabytes.split(",")], options.payload_store)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -17,13 +17,16 @@ def cpu_seconds(pid: int) -> float:
 
 
 class CpuMeter:
-    """CPU seconds that processes spend from now on; a process that ends meanwhile is left out."""
+    """CPU seconds that processes spend from now on, those included that start meanwhile and left out those that end."""
 
-    def __init__(self, pids: Iterable[int]) -> None:
-        self._started = {pid: cpu_seconds(pid) for pid in pids}
+    def __init__(self, list_pids: Callable[[], Iterable[int]]) -> None:
+        self._list_pids = list_pids
+        self._started = {pid: _cpu_seconds_or_none(pid) or 0.0 for pid in list_pids()}
 
     def spent_seconds(self) -> float:
-        return sum(_cpu_seconds_or(pid, started) - started for pid, started in self._started.items())
+        """Seconds since the meter was made."""
+        now = ((pid, _cpu_seconds_or_none(pid)) for pid in self._list_pids())
+        return sum(seconds - self._started.get(pid, 0.0) for pid, seconds in now if seconds is not None)
 
 
 def resident_bytes(pid: int) -> int:
@@ -79,11 +82,11 @@ def _field_bytes(path: Path, name: str) -> int:
     raise LookupError(f"{path} does not say {name}")
 
 
-def _cpu_seconds_or(pid: int, otherwise: float) -> float:
+def _cpu_seconds_or_none(pid: int) -> float | None:
     try:
         return cpu_seconds(pid)
     except OSError:
-        return otherwise
+        return None
 
 
 def describe_machine() -> dict[str, object]:

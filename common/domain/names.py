@@ -21,6 +21,11 @@ def is_valid_name(text: str) -> bool:
     return all(c in _PUNCTUATION or _is_letter_or_number(c) for c in text)
 
 
+def is_valid_segment(text: str) -> bool:
+    """A valid name that is no path of its own: what is called `.` or `..` could be written and never be asked for."""
+    return text not in (".", "..") and is_valid_name(text)
+
+
 def is_valid_description(text: str) -> bool:
     """Anything without a simple tag such as `<b>` or `</b>`."""
     return _TAG.search(text) is None

@@ -15,7 +15,7 @@ from common.domain.retry import ANNOUNCED_RETRY, FAILURE_RETRY, OFFER_RETRY
 from common.store import openings
 from common.store.delivery_rows import DELIVERY_COLUMNS, delivery_of, row_of
 from common.store.keys import DELIVERY_KEY, KEY, NODE, delivery_key_values, key_values, node_values
-from common.store.objects import OBJECT_COLUMNS, object_of
+from common.store.objects import FIND_MANY_UNLOCKED, object_of
 from common.store.session import Parameters, Session
 from common.store.statements import (
     NO_OFFSET,
@@ -58,9 +58,21 @@ _IS_DUE = parameter("now_ms") >= _DUE
 _IS_DUE_TOO_FAR_AHEAD = parameter("now_ms") + constant(LONGEST_RETRY_MS) < _DUE
 
 
+#: The OFFSET keeps PostgreSQL from turning this into a join that starts at the objects of the whole organization, which
+#: it does as long as its statistics are those of a small table.
+_OBJECT_EXISTS = (
+    sa.select(sa.literal_column("1"))
+    .select_from(objects)
+    .where(*[objects.c[name] == deliveries.c[name] for name in KEY])
+    .correlate(deliveries)
+    .limit(constant(1))
+    .offset(NO_OFFSET)
+    .exists()
+)
+
+
 def _claim(condition: ColumnElement[bool]) -> Statement:
-    same_object = sa.and_(*[objects.c[name] == deliveries.c[name] for name in KEY])
-    claimed = sa.select(*DELIVERY_COLUMNS, *OBJECT_COLUMNS).where(_OF_NODE, condition, same_object)
+    claimed = sa.select(*DELIVERY_COLUMNS).where(_OF_NODE, condition, _OBJECT_EXISTS)
     oldest_first = claimed.order_by(_DUE, deliveries.c.position)
     return Statement(
         oldest_first.limit(parameter("limit")).offset(NO_OFFSET), lock=RowLock(deliveries, skip_locked=True)
@@ -69,12 +81,11 @@ def _claim(condition: ColumnElement[bool]) -> Statement:
 
 _CLAIM = (_claim(_IS_DUE), _claim(_IS_DUE_TOO_FAR_AHEAD))
 
-_SAME_OBJECT_EXISTS = sa.exists().where(*[objects.c[name] == deliveries.c[name] for name in KEY])
 _HAS_DUE = Statement(
     sa.select(
         sa.or_(
-            sa.exists().where(_OF_NODE, _IS_DUE, _SAME_OBJECT_EXISTS),
-            sa.exists().where(_OF_NODE, _IS_DUE_TOO_FAR_AHEAD, _SAME_OBJECT_EXISTS),
+            sa.exists().where(_OF_NODE, _IS_DUE, _OBJECT_EXISTS),
+            sa.exists().where(_OF_NODE, _IS_DUE_TOO_FAR_AHEAD, _OBJECT_EXISTS),
         )
     )
 )
@@ -169,14 +180,15 @@ class SqlDeliveries:
         self._session.run_many(_SAVE, [row_of(delivery) for delivery in deliveries])
 
     def claim_due(self, node: NodeKey, now_ms: int, limit: int) -> list[tuple[Delivery, SyncObject]]:
-        claimed: list[tuple[Delivery, SyncObject]] = []
+        claimed: list[Delivery] = []
         for statement in _CLAIM:
             left = limit - len(claimed)
             if left > 0:
                 rows = self._session.fetch(statement, {**node_values(node), "now_ms": now_ms, "limit": left})
-                split = len(DELIVERY_COLUMNS)
-                claimed.extend((delivery_of(row[:split]), object_of(row[split:])) for row in rows)
-        return claimed
+                claimed.extend(map(delivery_of, rows))
+        keys = [key_values(key) for key in dict.fromkeys(delivery.object for delivery in claimed)]
+        found = {item.key: item for item in map(object_of, self._session.fetch_many(FIND_MANY_UNLOCKED, keys))}
+        return [(delivery, found[delivery.object]) for delivery in claimed if delivery.object in found]
 
     def has_due(self, node: NodeKey, now_ms: int) -> bool:
         return self._is_true(_HAS_DUE, {**node_values(node), "now_ms": now_ms})

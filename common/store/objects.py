@@ -50,13 +50,19 @@ OBJECT_COLUMNS = [
 _BY_KEY = sa.select(*OBJECT_COLUMNS).where(matching(objects, *KEY))
 _FIND = Statement(_BY_KEY)
 _FIND_LOCKED = Statement(_BY_KEY, lock=RowLock(objects))
-_FIND_MANY = Bulk(
-    [objects.c[name] for name in KEY],
-    lambda values: (
-        sa.select(*OBJECT_COLUMNS).where(joined(objects, values, *KEY)).order_by(*[objects.c[name] for name in KEY])
-    ),
-    lock=RowLock(objects),
-)
+
+
+def _find_many(lock: RowLock | None) -> Bulk:
+    in_key_order = [objects.c[name] for name in KEY]
+    return Bulk(
+        in_key_order,
+        lambda values: sa.select(*OBJECT_COLUMNS).where(joined(objects, values, *KEY)).order_by(*in_key_order),
+        lock=lock,
+    )
+
+
+_FIND_MANY = _find_many(RowLock(objects))
+FIND_MANY_UNLOCKED = _find_many(None)
 _SAVE = upsert(objects, *KEY)
 _SAVE_FRESH = upsert(objects, *KEY, is_replacing=False)
 _REMOVE = Statement(sa.delete(objects).where(matching(objects, *KEY)))

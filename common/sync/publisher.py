@@ -17,6 +17,7 @@ from common.domain.metadata import Metadata
 from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.domain.publishing import LocalNode
 from common.sync import wakeups
+from common.sync.copies import remove_copy
 from common.sync.ports import UnitOfWork
 from common.sync.records import FanOut, Opening
 
@@ -205,10 +206,7 @@ class Publisher:
     def _delete_received(self, uow: UnitOfWork, current: SyncObject) -> None:
         if not self._local.is_cloud:
             raise InvalidRequest("This object came from the cloud; applications consume it, only its owner deletes it.")
-        if current.payload is not None:
-            uow.payloads.discard_many([current.payload], self._now_ms())
-        uow.objects.remove(current.key)
-        uow.receptions.remove(current.key)
+        remove_copy(uow, current, self._now_ms())
 
 
 class _Revision:
@@ -255,7 +253,7 @@ def _small_payload(command: PutObject, instance: int) -> Payload | None:
 def payload_name(key: ObjectKey, token: str) -> str:
     """A name no other object or version shares, whatever characters the key has: 64 hex digits.
 
-    Parts are length-prefixed before hashing: joining them raw is how two objects came to share one file (security 14.1).
+    Parts are length-prefixed before hashing: joining them raw is how two objects came to share one file.
     """
     digest = hashlib.sha256()
     for part in (*key, token):

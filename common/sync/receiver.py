@@ -16,6 +16,7 @@ from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.domain.publishing import LocalNode
 from common.domain.reception import Answer, Reception, ReceptionState
 from common.sync import wakeups
+from common.sync.copies import partial_copy
 from common.sync.ports import UnitOfWork
 from common.sync.publisher import payload_name
 
@@ -167,7 +168,7 @@ class Receiver:
         elif reception is not None:
             # Consumed while the next version was on its way: only that one matters to the origin now.
             self._discard_payload(uow, item)
-            uow.objects.save_many([_partial(reception)])
+            uow.objects.save_many([partial_copy(reception)])
 
     def deletion_confirmed_by_application(self, uow: UnitOfWork, key: ObjectKey) -> None:
         """An application knows that the object is deleted. Raises InvalidRequest."""
@@ -254,7 +255,7 @@ class Receiver:
         """Without a usable previous version applications see that something is coming; with one they keep it (R4)."""
         if visible is None or visible.status in _USED_UP:
             self._discard_payload(uow, visible)
-            uow.objects.save_many([_partial(reception)])
+            uow.objects.save_many([partial_copy(reception)])
 
     def _show_complete(
         self, uow: UnitOfWork, visible: SyncObject | None, reception: Reception, payload: Payload | None
@@ -292,8 +293,3 @@ def _payload_without_fetch(reception: Reception, visible: SyncObject | None) -> 
 
 def _shows(item: SyncObject, reception: Reception) -> bool:
     return item.instance == reception.instance and reception.state in (ReceptionState.READY, ReceptionState.SEEN)
-
-
-def _partial(reception: Reception) -> SyncObject:
-    meta = msgspec.structs.replace(reception.meta, deleted=False)
-    return SyncObject(reception.object, meta, ObjectStatus.PARTIALLY_RECEIVED, is_own=False).with_counters_restarted()

@@ -19,7 +19,7 @@ from common.domain.delivery import (
 from common.domain.errors import Ignored, ProtocolViolation, SyncError
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
-from common.domain.objects import ObjectStatus, Payload
+from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.domain.publishing import LocalNode
 from common.sync.ports import UnitOfWork
 
@@ -61,7 +61,7 @@ class Sender:
         stepped: list[Delivery] = []
         for delivery, item in uow.deliveries.claim_due(node, now_ms, limit):
             message = message_of(delivery.state)
-            if message is None or (message is OutboxMessage.UPDATE and delivery.instance != item.instance):
+            if message is None or self._awaits_fan_out(delivery, item, message):
                 stepped.append(replace(delivery, due_at_ms=now_ms + _STALE_RETRY_MS))
                 continue
             # The peer's answer will name the instance that the message names.
@@ -70,6 +70,14 @@ class Sender:
             outgoing.append(Outgoing(message, _addressed(item.meta, self._local, node, message), item.payload))
         uow.deliveries.save_many(stepped)
         return outgoing
+
+    def _awaits_fan_out(self, delivery: Delivery, item: SyncObject, message: OutboxMessage) -> bool:
+        """Is this about an earlier version, while the present one has not been opened for the node yet?"""
+        if message is OutboxMessage.UPDATE:
+            return delivery.instance != item.instance
+        # A node that is addressed again must not be told of a deletion under the instance it is about to get.
+        is_alive = item.status is not ObjectStatus.DELETED
+        return is_alive and self._local.audience(item.meta).includes(delivery.node)
 
     def answer_many(self, uow: UnitOfWork, answers: Sequence[PeerAnswer]) -> list[SyncError | None]:
         """Apply a batch of answers; for each, None or why it changed nothing (Ignored, ProtocolViolation)."""

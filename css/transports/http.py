@@ -20,7 +20,7 @@ from common.domain.delivery import DeliveryEvent, PeerConsumed, PeerDroppedIt, P
 from common.domain.errors import Forbidden, Ignored, InvalidRequest, ProtocolViolation, UnknownNode
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
-from common.domain.names import is_valid_name
+from common.domain.names import is_valid_segment
 from common.domain.reception import Answer
 from common.protocol import codec, routes
 from common.protocol.messages import Action
@@ -212,7 +212,9 @@ class NodeInterface:
             # gets 424, and once it has registered it sends its objects again.
             raise Ignored("The node is not registered.") from error
         reception = await self._write(lambda uow: self._receiver.update_arrived(uow, call.key, meta, node))
-        offset = reception.coverage.contiguous_bytes if reception.staged else meta.object_size
+        # The last byte is asked for again even if it is here: the upload that brings it makes the object complete.
+        unseen = min(reception.coverage.contiguous_bytes, max(meta.object_size - 1, 0))
+        offset = unseen if reception.staged else meta.object_size
         return Response(status_code=204, headers={UPLOAD_OFFSET_HEADER: str(offset)})
 
     async def _feedback(self, node: NodeKey, call: ObjectCall, request: Request) -> Response:
@@ -263,11 +265,15 @@ def _object_call(request: Request) -> ObjectCall:
     if len(parts) != 6:
         raise InvalidRequest("The path has the wrong number of parts.")
     org, object_type, object_id, instance, data_id, action = parts
-    if not all(map(is_valid_name, (org, object_type, object_id))):
+    if not all(map(is_valid_segment, (org, object_type, object_id))):
         raise InvalidRequest("The path contains characters that are not allowed.")
-    if not all(text.isascii() and text.isdigit() and len(text) <= 19 for text in (instance, data_id)):
+    if not all(map(_is_int64, (instance, data_id))):
         raise InvalidRequest("Instance and data id have to be numbers.")
     return ObjectCall(ObjectKey(org, object_type, object_id), int(instance), int(data_id), action)
+
+
+def _is_int64(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 19 and int(text) < 2**63
 
 
 def _persistent(request: Request) -> bool:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from common.domain.errors import Forbidden, InvalidRequest
 from common.domain.ids import NodeKey
-from common.domain.names import is_valid_name
+from common.domain.names import is_valid_segment
 from common.domain.principals import check_is_node
 from common.protocol import routes
 from common.rest.gate import Gate
@@ -21,7 +21,7 @@ async def calling_node(gate: Gate, request: Request) -> NodeKey:
         node = routes.parse_node_header(text)
     except (InvalidRequest, UnicodeDecodeError) as error:
         raise Forbidden from error
-    if not all(is_valid_name(name) for name in node):
+    if not all(is_valid_segment(name) for name in node):
         raise Forbidden
     check_is_node(principal, node)
     return node

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from common.domain.chunks import Range
-from common.domain.delivery import DeliveryEvent, OutboxMessage, PeerDroppedIt, PeerUpdated
+from common.domain.delivery import DeliveryEvent, OutboxMessage, PeerDroppedIt, PeerUpdated, message_of
 from common.domain.errors import Ignored, NotFound, ProtocolViolation
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
@@ -60,9 +60,23 @@ class Uplink:
         outgoing = self._database.write(lambda uow: self._sender.claim(uow, self._cloud, _PAGE))
         for each in outgoing:
             with self._in_flight.claim(_key(each.meta), each.meta.instance_id) as is_mine:
-                if is_mine:
+                if is_mine and self._is_current(each):
                     self._send(each)
         return 0.0 if outgoing else self._seconds_to_next()
+
+    def _is_current(self, outgoing: Outgoing) -> bool:
+        """Is this still what the cloud is to be told? It may have waited long behind others of its page.
+
+        The other worker may even have delivered the object's deletion meanwhile: an update after it would bring it back.
+        """
+        key = _key(outgoing.meta)
+        found = self._database.read(lambda uow: uow.deliveries.find_many([(key, self._cloud)]))
+        delivery = found.get((key, self._cloud))
+        return (
+            delivery is not None
+            and delivery.instance == outgoing.meta.instance_id
+            and message_of(delivery.state) is outgoing.message
+        )
 
     def _send(self, outgoing: Outgoing) -> None:
         meta = outgoing.meta
@@ -103,8 +117,11 @@ class Uplink:
             self._client.upload(key, meta.instance_id, meta.data_id, self._bytes_of(payload, span), span, payload)
 
     def _spans(self, size: int, offset: int) -> Iterator[Range]:
-        """Pieces towards a cloud that keeps each of them; one whole otherwise (wire-protocol 0.2 rule 3)."""
-        if not self._link.has(Capability.RESUME):
+        """Pieces towards a cloud that keeps each of them; one whole otherwise (wire-protocol 0.2 rule 3).
+
+        No bytes are sent as well: a cloud that takes over a metaOnly update waits for them.
+        """
+        if size == 0 or not self._link.has(Capability.RESUME):
             yield Range(0, size)
             return
         for start in range(min(offset, size), size, self._chunk_bytes):

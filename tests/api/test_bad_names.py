@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -14,16 +14,17 @@ from tests.support.requests_node import INSTANCE, announcement, as_node, nothing
 BAD_NAMES = [
     "..", ".", "%2e%2e", "%2E", ".%2e", "%2e%2e%2f", "..%2f..%2fetc%2fpasswd", "..%5c", "%252e%252e", "%25", "%",
     "%00", "a%00", "%00a", "a%00b", "%0a", "a%0d%0ab", "%7f", "%1b", "%20", "a%20b", "+", "a+b", ":", "a:b", "%3a",
-    "a&b", "a=b", "a<b", "a>b", "%3cscript%3e", "a'b", 'a"b', "a%22b", "a\\b", "a,b", "a;b", "(a)", "a%3fb", "a%23b", "{a}",
+    "a&b", "a=b", "a<b", "a>b", "%3cscript%3e", "a'b", 'a"b', "a%22b", "a\\b", "a,b", "a;b", "(a)", "a%3fb", "{a}",
     "[a]", "`a`", "%ff", "%c3%28", "%c0%ae%c0%ae", "%ed%a0%80", "%e2%80%ae", "%e2%80%8b", "%cc%81", "%f0%9f%98%80", "%u002e",
-    "a" * 1025, quote("я" * 1025),
+    "a" * 501, quote("я" * 251),
 ]  # fmt: skip
 
 GOOD_NAMES = [
-    "a", "...", "..a", ".a", "a..b", "-", "_", "!@$^*-_.~|", "a" * 1024, quote("модель"), quote("図_β٣.v1"), "%41", "Ⅷ½", "%23",
+    "a", "...", "..a", ".a", "a..b", "-", "_", "!@$^*-_.~|", "a" * 500, quote("модель"), quote("図_β٣.v1"), "%41", "Ⅷ½", "%23",
     "Cloud", "data", "status", "null", "0",
 ]  # fmt: skip
 
+in_memory = pytest.mark.parametrize("new_parts", ["memory"], indirect=True)  # refused before any database sees them
 ids = {"ids": lambda name: name[:16].encode("unicode_escape").decode()}
 
 
@@ -34,6 +35,7 @@ def with_bad_segment(name: str, depth: int) -> Iterator[str]:
         yield "/".join([*segments[:position], name, *segments[position + 1 :]])
 
 
+@in_memory
 @pytest.mark.parametrize("name", BAD_NAMES, **ids)
 def test_a_bad_name_in_any_segment_is_refused(css: NodeUnderTest, ess: EdgeUnderTest, name: str) -> None:
     """Either as a name, or as a path with other segments than it seems; never by reaching another object."""
@@ -49,6 +51,7 @@ def test_a_bad_name_in_any_segment_is_refused(css: NodeUnderTest, ess: EdgeUnder
                 assert node.call("GET", f"/api/v1/objects/{path}").status in (400, 404)
 
 
+@in_memory
 @pytest.mark.parametrize("name", BAD_NAMES, **ids)
 def test_a_bad_name_in_a_list_is_refused(css: NodeUnderTest, ess: EdgeUnderTest, name: str) -> None:
     for node, target in ((css, f"/api/v1/objects/o/{name}"), (css, f"/api/v1/objects/{name}/t"), (ess, f"/api/v1/objects/{name}")):
@@ -57,21 +60,23 @@ def test_a_bad_name_in_a_list_is_refused(css: NodeUnderTest, ess: EdgeUnderTest,
     assert css.call("GET", f"/api/v1/destinations/{name}", actor="root@o").status in (400, 404)
 
 
+@in_memory
 @pytest.mark.parametrize("name", BAD_NAMES, **ids)
-@pytest.mark.parametrize("action", ["update", "data", "delete", "received", "ackconsumed", "feedback"])
-def test_a_bad_name_in_a_message_is_refused(css: NodeUnderTest, action: str, name: str) -> None:
+def test_a_bad_name_in_a_message_is_refused(css: NodeUnderTest, name: str) -> None:
     register(css)
     with nothing_changes(css):
-        for path in with_bad_segment(name, 3):
-            target = f"objects/{path}/{INSTANCE}/{INSTANCE}/{action}"
-            assert as_node(css, "PUT", target, announcement()).status in (400, 403, 404, 409)
-        for instance in (name, f"{INSTANCE}/{name}"):
-            assert as_node(css, "PUT", f"objects/o/t/m1/{instance}/{action}", announcement()).status in (400, 404)
+        for action in ("update", "data", "delete", "received", "ackconsumed", "feedback"):
+            for path in with_bad_segment(name, 3):
+                target = f"objects/{path}/{INSTANCE}/{INSTANCE}/{action}"
+                assert as_node(css, "PUT", target, announcement()).status in (400, 403, 404)
+            for instance in (name, f"{INSTANCE}/{name}"):
+                assert as_node(css, "PUT", f"objects/o/t/m1/{instance}/{action}", announcement()).status in (400, 404)
         assert as_node(css, "PUT", f"objects/o/t/m1/{INSTANCE}/{INSTANCE}/{name}", announcement()).status in (400, 404)
         assert as_node(css, "GET", f"objects/o/t/{name}/{INSTANCE}/{INSTANCE}/data").status in (400, 404)
 
 
-@pytest.mark.parametrize("name", ["..", ".", "a b", "a:b", "a%2fb", "a\\b", "é%", "", "a<b", "a\x7f", "a" * 1025])
+@in_memory
+@pytest.mark.parametrize("name", ["..", ".", "a b", "a:b", "a%2fb", "a\\b", "é%", "", "a<b", "a\x7f", "a" * 501])
 @pytest.mark.parametrize("position", range(3))
 def test_a_bad_name_in_the_node_header_is_denied(css: NodeUnderTest, position: int, name: str) -> None:
     """Also with a key that spells the same node."""
@@ -87,8 +92,6 @@ def test_a_bad_name_in_the_node_header_is_denied(css: NodeUnderTest, position: i
 
 @pytest.mark.parametrize("name", GOOD_NAMES, **ids)
 def test_every_good_name_works_in_every_segment(css: NodeUnderTest, name: str) -> None:
-    from urllib.parse import unquote
-
     plain = unquote(name)
     target = f"/api/v1/objects/o/{name}/{name}"
     body = {"meta": {"objectID": plain, "objectType": plain}, "data": "eA=="}
@@ -103,8 +106,6 @@ def test_every_good_name_works_in_every_segment(css: NodeUnderTest, name: str) -
 @pytest.mark.parametrize("name", [name for name in GOOD_NAMES if name != "Cloud"], **ids)
 def test_every_good_name_travels_between_nodes(css: NodeUnderTest, name: str) -> None:
     """FIX of rest-api 1.7: also those the reference's nodes cannot put into a URL."""
-    from urllib.parse import unquote
-
     plain = unquote(name)
     register(css)
     meta = announcement(plain, size=3, objectType=plain)

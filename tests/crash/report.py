@@ -43,6 +43,8 @@ class Report:
     interrupted: Counter[str] = field(default_factory=Counter)
     longest_start_seconds: float = 0.0
     seconds: float = 0.0
+    #: From the last start until everything acknowledged until then was consumed everywhere.
+    settling_seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
@@ -58,7 +60,7 @@ class Report:
             f"per kill {sum(repeats) / max(kills, 1) / MIB:.2f} MiB "
             f"(bound per transfer: {WINDOW_BYTES // MIB} MiB window + {IN_FLIGHT_BYTES // MIB} MiB in flight)"
         )
-        yield f"longest start {self.longest_start_seconds:.2f} s"
+        yield f"longest start {self.longest_start_seconds:.2f} s; all consumed {self.settling_seconds:.1f} s after the last"
         yield from (f"PROBLEM: {problem}" for problem in self.problems)
 
 

@@ -48,8 +48,10 @@ class Scenario:
                 say(f"{number} kills, {self._ledger.publications} publications acknowledged")
             if self._failures() or self._ledger.violations:
                 break
+        healed_at = time.monotonic()
         _dismiss(self._publishers)
         self._settle()
+        self._report.settling_seconds = time.monotonic() - healed_at
         self._publish_once_more()
         _dismiss(self._readers)
         self._judge()

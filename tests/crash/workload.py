@@ -113,12 +113,16 @@ class Reader(Actor):
         super().__init__(name, connect)
         self._ledger = ledger
         self._types = types
+        #: Consumptions that got no answer: instance and version by object.
+        self._unanswered: dict[Key, tuple[int, int]] = {}
 
     def turn(self, app: Application) -> None:
         for object_type in self._types:
             try:
-                for listed in app.updated(object_type):
-                    self._use(app, Key(object_type, listed["objectID"]), listed["instanceID"])
+                listed = {Key(object_type, each["objectID"]): each["instanceID"] for each in app.updated(object_type)}
+                self._find_out(object_type, listed)
+                for key, instance in listed.items():
+                    self._use(app, key, instance)
             except httpx.TransportError:
                 return  # the service is down; what was not answered is listed again
             except httpx.HTTPStatusError as error:
@@ -126,10 +130,20 @@ class Reader(Actor):
                 if not is_passing(error) and error.response.status_code not in (400, 404):
                     raise
 
+    def _find_out(self, object_type: str, listed: dict[Key, int]) -> None:
+        """What is not shown any more was consumed by the call that got no answer."""
+        for key, (instance, version) in list(self._unanswered.items()):
+            if key.type == object_type:
+                del self._unanswered[key]
+                if listed.get(key) != instance:
+                    self._ledger.consume(self.name, key, instance, version)
+
     def _use(self, app: Application, key: Key, instance: int) -> None:
         self._ledger.see(self.name, key, instance)
         version = self._ledger.read(self.name, key, app.digest(*key))
+        self._unanswered[key] = instance, version
         app.mark_consumed(*key)
+        del self._unanswered[key]
         self._ledger.consume(self.name, key, instance, version)
 
 

@@ -20,6 +20,7 @@ HOST = "127.0.0.1"
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.01
+_ROOT = Path(__file__).resolve().parents[2]
 
 #: Below the range from which the kernel takes ports for outgoing connections: nobody takes one while its service is down.
 _PORTS = range(20_000, 32_000)
@@ -100,7 +101,7 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.directory,
-                env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.directory), "LC_ALL": "C.UTF-8"},
+                env=self._environment(),
                 start_new_session=True,
                 **self.process_options,  # type: ignore[call-overload]
             )
@@ -169,6 +170,11 @@ class Service:
 
     def end_of_log(self, size_bytes: int = 4_000) -> str:
         return self.log_path.read_text(errors="replace")[-size_bytes:] if self.log_path.exists() else ""
+
+    def _environment(self) -> dict[str, str]:
+        # The services of this tree, wherever the environment has its own from.
+        path = os.environ.get("PATH", os.defpath)
+        return {"PATH": path, "PYTHONPATH": str(_ROOT), "HOME": str(self.directory), "LC_ALL": "C.UTF-8"}
 
     def _accepts_connections(self) -> bool:
         path, url = self.socket_path, httpx.URL(self.base_url)

@@ -50,11 +50,11 @@ def test_config_check_tells_warnings_and_succeeds(conf: Path) -> None:
 
 
 def test_config_check_tells_problems_and_fails(conf: Path) -> None:
-    done = run_css("-c", str(conf), "config", "check", LOG_LEVEL="LOUD", RESEND_INTERVAL="0")
+    done = run_css("-c", str(conf), "config", "check", LOG_LEVEL="LOUD", HTTP_POLL_WAIT="101")
 
     assert done.returncode == 1
     assert [line.split(" ")[:2] for line in done.stdout.splitlines()] == [
-        ["error:", "ResendInterval"],
+        ["error:", "HTTPPollWait"],
         ["error:", "LogLevel"],
     ]
 

@@ -161,11 +161,10 @@ class TestValues:
         assert load(conf, "UnsecureListeningPort +0081").config.listening.unsecure_port == 81
 
     def test_units_are_converted(self, conf: Path) -> None:
-        conf.write_text(f"ESSPingInterval 2\nMaxMetadataKB 3\nMaxObjectSizeMB 4\n{ESS}")
+        conf.write_text(f"MaxMetadataKB 3\nMaxObjectSizeMB 4\n{ESS}")
 
         config = load_ess_config(conf, {}).config
 
-        assert config.link.ping_interval_seconds == 7200
         assert config.limits.metadata_bytes == 3 * 1024
         assert config.limits.payload_bytes == 4 * 1024 * 1024
 
@@ -254,12 +253,12 @@ class TestUnknownAndIneffectiveKeys:
 
 class TestReport:
     def test_all_problems_are_told_together(self, conf: Path) -> None:
-        text = "LogLevel LOUD\nOrgID a/b\nOrgID a/b\nNodeType ESS\nResendInterval 0\n"
+        text = "LogLevel LOUD\nOrgID a/b\nOrgID a/b\nNodeType ESS\nMaxMetadataKB 0\n"
 
         assert [each.split(": ")[0] for each in problems_of(conf, text)] == [
             f"{conf} line 3",
             f"OrgID ({conf} line 2)",
-            f"ResendInterval ({conf} line 5)",
+            f"MaxMetadataKB ({conf} line 5)",
             f"LogLevel ({conf} line 1)",
             f"NodeType ({conf} line 4)",
         ]
@@ -279,7 +278,7 @@ class TestReport:
         assert shown["OrgID"] == ("a", f"{conf} line 1")
         assert shown["LogLevel"] == ("DEBUG", "environment LOG_LEVEL")
         assert shown["SmallPayloadBytes"] == ("10", f"{conf} line 2")
-        assert shown["ResendInterval"] == ("10", "default")
+        assert shown["HTTPPollWait"] == ("50", "default")
         assert "HTTPCSSHost" not in shown
 
 

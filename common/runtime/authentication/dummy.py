@@ -1,4 +1,4 @@
-"""The reference's development authenticator (security 2.1): the shape of the key decides, secrets are not looked at.
+"""The reference's development authenticator: the shape of the key decides, secrets are not looked at.
 
 Works only when asked for by name.
 """

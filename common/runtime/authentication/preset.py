@@ -1,4 +1,4 @@
-"""The reference's preset file (security 2.2): `sync/preset-auth.json` under the persistence root, read once at start."""
+"""The reference's preset file: `sync/preset-auth.json` under the persistence root, read once at start."""
 
 from __future__ import annotations
 

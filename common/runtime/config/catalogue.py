@@ -34,10 +34,17 @@ _TRACE = "there is one log; LogLevel and LogTraceDestination set it up"
 WITHOUT_EFFECT: tuple[WithoutEffect, ...] = (
     WithoutEffect("CSSOnWIoTP", "CSS_ON_WIOTP", _WATSON),
     WithoutEffect("UsingEdgeConnector", "USING_EDGE_CONNECTOR", _WATSON),
-    WithoutEffect("EnableDataChunk", "ENABLE_DATA_CHUNK", "data is always sent in pieces of up to MaxDataChunkSize"),
+    WithoutEffect("EnableDataChunk", "ENABLE_DATA_CHUNK", "data is always sent in pieces"),
     WithoutEffect("MaxInflightChunks", "MAX_INFLIGHT_CHUNKS", _MQTT),
+    WithoutEffect("ResendInterval", "RESEND_INTERVAL", "what is unanswered is offered again with growing pauses"),
+    WithoutEffect("ESSPingInterval", "ESS_PING_INTERVAL", "every poll is a sign of life"),
+    WithoutEffect(
+        "ESSCallSPIRetryInterval", "ESS_CALL_SPI_RETRY_INTERVAL", "the link is tried again with growing pauses"
+    ),
     WithoutEffect("RemoveESSRegistrationTime", "REMOVE_ESS_REGISTRATION_TIME", "registrations are kept"),
-    WithoutEffect("ObjectActivationInterval", "OBJECT_ACTIVATION_INTERVAL", "objects are activated when they are due"),
+    WithoutEffect(
+        "ObjectActivationInterval", "OBJECT_ACTIVATION_INTERVAL", "delayed activation is not supported by this version"
+    ),
     WithoutEffect("MQTTClientID", "MQTT_CLIENT_ID", _MQTT, ("MQTTClientId",)),
     WithoutEffect("MQTTUserName", "MQTT_USER_NAME", _MQTT),
     WithoutEffect("MQTTPassword", "MQTT_PASSWORD", _MQTT),
@@ -57,7 +64,9 @@ WITHOUT_EFFECT: tuple[WithoutEffect, ...] = (
     WithoutEffect("AllowPrivateIPs", "ALLOW_PRIVATE_IPS"),
     WithoutEffect("ObjectsDataPath", "OBJECTS_DATA_PATH", "payloads are kept below PersistenceRootPath"),
     WithoutEffect("AllowedDataFileExtensions", "ALLOWED_DATA_FILE_EXTENSIONS"),
-    WithoutEffect("StorageMaintenanceInterval", "STORAGE_MAINTENANCE_INTERVAL", "objects expire when they are due"),
+    WithoutEffect(
+        "StorageMaintenanceInterval", "STORAGE_MAINTENANCE_INTERVAL", "expiration is not supported by this version"
+    ),
     WithoutEffect("ObjectQueueBufferSize", "OBJECT_QUEUE_BUFFER_SIZE", _QUEUES),
     WithoutEffect("VerifyQueueBufferSize", "VERIFY_QUEUE_BUFFER_SIZE", _QUEUES),
     WithoutEffect("DatabaseConnectTimeout", "DATABASE_CONNECT_TIMEOUT", _MONGO),

@@ -97,21 +97,6 @@ class Link:
         "How long a poll may be held open until there is something to tell: an ESS asks for this, a CSS allows "
         "no more than this; 0 switches long polls off.",
     )
-    resend_interval_seconds: int = setting(
-        "ResendInterval",
-        "RESEND_INTERVAL",
-        integer(1, 32767, unit="seconds"),
-        10,
-        "Period of looking for what has to be sent again; an unanswered update is repeated after six of them.",
-    )
-    ping_interval_seconds: int = setting(
-        "ESSPingInterval",
-        "ESS_PING_INTERVAL",
-        integer(1, 32767, unit="hours", scale=3600),
-        3600,
-        "Period in which an ESS tells the CSS that it lives.",
-        roles=ESS_ONLY,
-    )
     control_timeout_seconds: int = setting(
         "HTTPESSClientTimeout",
         "HTTPESSClientTimeout",
@@ -126,14 +111,6 @@ class Link:
         integer(1, 86400, unit="seconds"),
         600,
         "Time limit of a request for object data.",
-        roles=ESS_ONLY,
-    )
-    retry_interval_seconds: int = setting(
-        "ESSCallSPIRetryInterval",
-        "ESS_CALL_SPI_RETRY_INTERVAL",
-        integer(1, 86400, unit="seconds"),
-        2,
-        "Pause before a request that failed is tried again.",
         roles=ESS_ONLY,
     )
     chunk_bytes: int = setting(

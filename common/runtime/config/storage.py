@@ -78,7 +78,7 @@ class Storage:
         "SMALL_PAYLOAD_BYTES",
         integer(0, 1024 * 1024, unit="bytes"),
         32 * 1024,
-        "Payloads up to this size are kept in the object's own row and travel inside its update.",
+        "Payloads up to this size are kept in the database, in the same commit as the object.",
     )
     consumed_objects_kept: int = setting(
         "ESSConsumedObjectsKept",
