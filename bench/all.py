@@ -7,11 +7,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 
 from bench import backlog, fanout, footprint, notify, publish, transfer
-from bench.common.engines import ENGINES
+from bench.common.command_line import parser_of
 from bench.common.report import Figure, Report
 
 
@@ -38,8 +37,7 @@ def _complete(engine: str) -> list[Callable[[], Report]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
+    parser = parser_of(__doc__)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     benchmarks = _quick(options.engine) if options.quick else _complete(options.engine)

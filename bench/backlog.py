@@ -5,14 +5,14 @@ python -m bench.backlog [--engine sqlite|postgres] [--objects 100000]
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from typing import NamedTuple
 
 from bench.common import client
 from bench.common.client import LoadRun
-from bench.common.engines import ENGINES, Engine, running_engine
+from bench.common.command_line import parser_of
+from bench.common.engines import Engine, running_engine
 from bench.common.processes import CpuMeter, peak_resident_bytes
 from bench.common.publishing import requests_for
 from bench.common.report import Report, percentile
@@ -21,6 +21,7 @@ from bench.common.services import Service, running
 _CONCURRENCY = 64
 _SLICES = 10
 _POLLS = 20
+_LEAST_CONTROL = 1000
 #: Slices that make up the start, and the end: one alone says too little on a machine with neighbours.
 _ENDS = 2
 
@@ -57,7 +58,9 @@ def _measure_publishing(report: Report, engine: Engine, css: Service, control: S
     slices: list[_Slice] = []
     size = objects // _SLICES
     for number in range(_SLICES):
-        prepared, prepared_control = (requests_for(client.NODE_TYPE, count) for count in (size, size // 10))
+        prepared, prepared_control = (
+            requests_for(client.NODE_TYPE, count) for count in (size, max(_LEAST_CONTROL, size // 5))
+        )
         cpu = CpuMeter(lambda: [css.pid, *engine.server_pids()])
         run = client.closed_loop(css.port, prepared, _CONCURRENCY)
         spent_ms = cpu.spent_seconds() * 1e3 / size
@@ -112,8 +115,7 @@ def _measure_polls(report: Report, css: Service) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
+    parser = parser_of(__doc__)
     parser.add_argument("--objects", type=int, default=100_000)
     options = parser.parse_args()
     run(options.engine, options.objects)

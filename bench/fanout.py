@@ -7,14 +7,14 @@ The nodes are requests of this program; each speaks as itself.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
 
 from bench.common import client
 from bench.common.client import Connection
-from bench.common.engines import ENGINES, Engine, running_engine
+from bench.common.command_line import numbers, parser_of
+from bench.common.engines import Engine, running_engine
 from bench.common.processes import CpuMeter
 from bench.common.report import Report, percentile
 from bench.common.services import Service, running
@@ -140,12 +140,11 @@ def _acknowledge_everything(css: Service, node_id: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
-    parser.add_argument("--nodes", default="10,100,1000")
+    parser = parser_of(__doc__)
+    parser.add_argument("--nodes", type=numbers, default="10,100,1000")
     parser.add_argument("--pending", type=int, default=10_000)
     options = parser.parse_args()
-    run(options.engine, [int(each) for each in options.nodes.split(",")], options.pending)
+    run(options.engine, options.nodes, options.pending)
 
 
 if __name__ == "__main__":

@@ -5,22 +5,29 @@ python -m bench.footprint [--engine sqlite|postgres] [--starts 5] [--idle-second
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.common import client
 from bench.common.client import build
-from bench.common.engines import ENGINES, running_engine
-from bench.common.processes import peak_resident_bytes, proportional_bytes, resident_bytes
+from bench.common.command_line import parser_of
+from bench.common.engines import running_engine
+from bench.common.processes import cpu_seconds, peak_resident_bytes, proportional_bytes, resident_bytes
 from bench.common.report import Report, percentile
 from bench.common.services import Service, edge_settings, running, wait_until_linked
 
 _NODE = "n1"
 _RSS_MB = {"css": 80, "ess": 60}
 _LONGEST_START_SECONDS = 1.0
+
+
+class _Start(NamedTuple):
+    seconds: float
+    #: Of the serving process, up to its first answer.
+    cpu_seconds: float
 
 
 def run(engine_name: str, starts: int, idle_seconds: float) -> Report:
@@ -67,37 +74,35 @@ def _measure_starts(report: Report, service: Service, starts: int) -> None:
         environment = {"PYTHONPYCACHEPREFIX": cache}
         cold = _start_once(service, environment)
         warm = [_start_once(service, environment) for _ in range(starts)]
-    report.add(
-        f"{service.program}: start to first answer, median of {starts}",
-        percentile(warm, 50),
-        "s",
-        at_most=_LONGEST_START_SECONDS,
-    )
-    report.add(f"{service.program}: the same, longest", max(warm), "s")
-    report.add(f"{service.program}: the same, nothing compiled, not even the libraries", cold, "s")
+    name = service.program
+    median = percentile([start.seconds for start in warm], 50)
+    report.add(f"{name}: start to first answer, median of {starts}", median, "s", at_most=_LONGEST_START_SECONDS)
+    report.add(f"{name}: the same, longest", max(start.seconds for start in warm), "s")
+    report.add(f"{name}: the same, CPU", percentile([start.cpu_seconds for start in warm], 50), "CPU-s")
+    report.add(f"{name}: the same, nothing compiled, not even the libraries", cold.seconds, "s")
 
 
 def _measure_first_starts(report: Report, directory: Path, css_port: int, starts: int) -> None:
     """Starts that create the database, on SQLite."""
     for program, settings in (("css", []), ("ess", edge_settings(_NODE, css_port))):
         fresh = [
-            _start_once(Service(program, directory / f"fresh-{program}-{number}", settings)) for number in range(starts)
+            _start_once(Service(program, directory / f"fresh-{program}-{number}", settings)).seconds
+            for number in range(starts)
         ]
-        report.add(
-            f"{program}: first start, which creates a SQLite database, median of {starts}", percentile(fresh, 50), "s"
-        )
+        what = f"{program}: first start, which creates a SQLite database, median of {starts}"
+        report.add(what, percentile(fresh, 50), "s")
 
 
-def _start_once(service: Service, environment: dict[str, str] | None = None) -> float:
+def _start_once(service: Service, environment: dict[str, str] | None = None) -> _Start:
     try:
-        return service.start(environment)
+        seconds = service.start(environment)
+        return _Start(seconds, cpu_seconds(service.pid))
     finally:
         service.stop()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
+    parser = parser_of(__doc__)
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--idle-seconds", type=float, default=10.0)
     options = parser.parse_args()

@@ -5,15 +5,15 @@ python -m bench.notify [--engine sqlite|postgres] [--trials 500] [--idle-seconds
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import time
 
 from bench.common import client
 from bench.common.client import Connection, build
+from bench.common.command_line import parser_of
 from bench.common.counting_proxy import CountingProxy
-from bench.common.engines import ENGINES, Engine, running_engine
+from bench.common.engines import Engine, running_engine
 from bench.common.processes import CpuMeter
 from bench.common.report import Report, percentile
 from bench.common.services import Service, edge_settings, running, wait_until_linked
@@ -99,8 +99,7 @@ def _measure_idle(report: Report, engine: Engine, css: Service, idle_seconds: fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
+    parser = parser_of(__doc__)
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--idle-seconds", type=float, default=60.0)
     options = parser.parse_args()

@@ -5,13 +5,13 @@ python -m bench.publish [--engine sqlite|postgres] [--concurrency 1,8,64] [--sec
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 
 from bench.common import client, syncs
 from bench.common.baselines import bare_commits
-from bench.common.engines import ENGINES, Engine, running_engine
+from bench.common.command_line import numbers, parser_of
+from bench.common.engines import Engine, running_engine
 from bench.common.processes import CpuMeter, peak_resident_bytes
 from bench.common.publishing import OBJECT_BYTES, requests_for
 from bench.common.report import Report, percentile
@@ -116,12 +116,11 @@ def _scenarios(concurrencies: list[int]) -> Iterator[tuple[str, int]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
-    parser.add_argument("--concurrency", default="1,8,64")
+    parser = parser_of(__doc__)
+    parser.add_argument("--concurrency", type=numbers, default="1,8,64")
     parser.add_argument("--seconds", type=float, default=8.0)
     options = parser.parse_args()
-    run(options.engine, [int(each) for each in options.concurrency.split(",")], options.seconds)
+    run(options.engine, options.concurrency, options.seconds)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Each size runs in fresh processes, so that their peak memory belongs to it. Size
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import time
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from bench.common import baselines, client
 from bench.common.client import Connection, build
-from bench.common.engines import ENGINES, Engine, running_engine
+from bench.common.command_line import numbers, parser_of
+from bench.common.engines import Engine, running_engine
 from bench.common.processes import CpuMeter, peak_resident_bytes
 from bench.common.report import Report, percentile
 from bench.common.services import Service, edge_settings, running, wait_until_linked
@@ -191,12 +191,11 @@ def _digest_of_download(service: Service, request: bytes) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=ENGINES, default="sqlite")
-    parser.add_argument("--megabytes", default="100,1000,2000")
+    parser = parser_of(__doc__)
+    parser.add_argument("--megabytes", type=numbers, default="100,1000,2000")
     parser.add_argument("--payload-store", choices=("auto", "files", "postgres"), default="auto")
     options = parser.parse_args()
-    run(options.engine, [int(each) for each in options.megabytes.split(",")], options.payload_store)
+    run(options.engine, options.megabytes, options.payload_store)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from random import random
+from collections.abc import Iterator
 
-from common.domain.ids import cloud_of
+from common.domain.ids import NodeKey, cloud_of
 from common.domain.principals import Role
 from common.domain.publishing import LocalNode
 from common.rest.application import Engine, Parts, doorway_to
@@ -31,6 +31,7 @@ from common.sync.ports import Clock, Database
 from common.sync.retention import Retention
 from ess.api.routes import routes
 from ess.config import EssConfig
+from ess.services.cloud import Cloud
 from ess.services.inbox import Inbox
 from ess.services.session import LINK_UP, Session
 from ess.store.open import open_storage
@@ -52,7 +53,7 @@ def build(
     database: Database,
     payloads: PayloadStore,
     authenticator: Authenticator,
-    client: CloudClient,
+    client: Cloud,
     hub: Hub,
     clock: Clock,
 ) -> Service:
@@ -73,47 +74,56 @@ def build(
         )
     )
     link = Link()
-    session = Session(cloud, clock.now_ms)
+    retention = Retention(clock.now_ms, config.storage.consumed_objects_kept)
+    workers = [
+        *_transfer_workers(config, engine, client, cloud, link),
+        Worker("housekeeper", Housekeeper(database, payloads, retention, clock).turn, hub),
+    ]
+    doorway = doorway_to(engine, lambda health: routes(engine.objects_api(), health))
+    return Service(doorway, workers, [_poll_worker(config, engine, client, cloud, link)])
+
+
+def _poll_worker(config: EssConfig, engine: Engine, client: Cloud, cloud: NodeKey, link: Link) -> Worker:
+    database, hub = engine.parts.database, engine.parts.hub
+    session = Session(cloud, engine.parts.clock.now_ms)
     database.write(session.know_cloud)
     poller = Poller(
         client,
         database,
         session,
-        Inbox(node, cloud, engine.sender, engine.receiver),
+        Inbox(config.identity.node_key, cloud, engine.sender, engine.receiver),
         link,
         config.link.usable_poll_wait_seconds,
         config.link.poll_interval_seconds,
     )
-    answers = AnswerWorker(client, database, engine.receiver, cloud, link, clock.now_ms)
-    fetching = InFlight(_LARGE_FETCHES, clock.monotonic, random)
-    sending = InFlight(_UPLINKS, clock.monotonic, random)
+    return Worker("poller", poller.turn, hub)
 
-    def fetcher() -> Fetcher:
-        return Fetcher(
+
+def _transfer_workers(config: EssConfig, engine: Engine, client: Cloud, cloud: NodeKey, link: Link) -> Iterator[Worker]:
+    parts = engine.parts
+    now_ms = parts.clock.now_ms
+    fetching = InFlight(_LARGE_FETCHES, parts.clock.monotonic, parts.random)
+    sending = InFlight(_UPLINKS, parts.clock.monotonic, parts.random)
+    link.when_up(fetching.try_all_again)
+    for number in range(_FETCHERS):
+        fetcher = Fetcher(
             client,
-            database,
+            parts.database,
             engine.receiver,
-            payloads,
+            parts.payloads,
             engine.digests,
             link,
             fetching,
-            config.storage.small_payload_bytes,
+            parts.small_payload_bytes,
         )
-
-    def uplink() -> Uplink:
-        return Uplink(
-            client, database, engine.sender, payloads, cloud, link, sending, config.link.chunk_bytes, clock.now_ms
+        yield Worker(f"fetcher-{number}", fetcher.turn, parts.hub, LINK_UP, wakeups.FETCH)
+    for number in range(_UPLINKS):
+        uplink = Uplink(
+            client, parts.database, engine.sender, parts.payloads, cloud, link, sending, config.link.chunk_bytes, now_ms
         )
-
-    retention = Retention(clock.now_ms, config.storage.consumed_objects_kept)
-    workers = [
-        *(Worker(f"fetcher-{n}", fetcher().turn, hub, LINK_UP, wakeups.FETCH) for n in range(_FETCHERS)),
-        *(Worker(f"uplink-{n}", uplink().turn, hub, LINK_UP, *wakeups.topics_of_node(cloud)) for n in range(_UPLINKS)),
-        Worker("answers", answers.turn, hub, LINK_UP, wakeups.ANSWERS),
-        Worker("housekeeper", Housekeeper(database, payloads, retention, clock).turn, hub),
-    ]
-    doorway = doorway_to(engine, lambda health: routes(engine.objects_api(), health))
-    return Service(doorway, workers, [Worker("poller", poller.turn, hub)])
+        yield Worker(f"uplink-{number}", uplink.turn, parts.hub, LINK_UP, *wakeups.topics_of_node(cloud))
+    answers = AnswerWorker(client, parts.database, engine.receiver, cloud, link, now_ms)
+    yield Worker("answers", answers.turn, parts.hub, LINK_UP, wakeups.ANSWERS)
 
 
 def serve(config: EssConfig) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -58,7 +59,11 @@ class Report:
         print(_line(figure), flush=True)
 
     def heading(self, text: str) -> None:
+        """Begin a section; says so when others use the machine, which makes every time worse and CPU time less so."""
         print(f"\n{text}", flush=True)
+        load, cores = os.getloadavg()[0], os.cpu_count() or 1
+        if load > cores:
+            print(f"  the machine is busy: load average {load:.1f} on {cores} cores")
 
     def save(self) -> Path:
         """Append to `bench/results/PROGRAM.jsonl`; where that is."""

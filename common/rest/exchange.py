@@ -28,6 +28,10 @@ T = TypeVar("T")
 LIST_LIMIT = 10_000
 
 
+#: While one batch of publishes is being committed, the next one is gathered and handed over.
+_PUT_LANES = 2
+
+
 @dataclass(frozen=True, slots=True)
 class ReadableData:
     """An object's data as of one moment; `small` holds the bytes when they live in the database."""
@@ -60,7 +64,7 @@ class Exchange:
         self._staging = staging
         self._new_token = new_token
         self._chunk_bytes = chunk_bytes
-        self._puts: Batcher[PutObject, SyncObject] = Batcher(database, publisher.put_many)
+        self._puts: Batcher[PutObject, SyncObject] = Batcher(database, publisher.put_many, lanes=_PUT_LANES)
 
     @property
     def staging(self) -> Staging:

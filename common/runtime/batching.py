@@ -22,6 +22,7 @@ class Batcher(Generic[I, O]):
     """Collects items of one kind on the event loop and hands them to the database batch by batch.
 
     `work` gets the items in order and returns one outcome each; a SyncError in its place is raised to that item's caller.
+    Up to `lanes` batches are under way at a time, so that requests are read while others are being committed.
     When a batch as a whole fails, its items are tried one by one, so that a bad one spoils nobody else's.
     """
 
@@ -30,12 +31,14 @@ class Batcher(Generic[I, O]):
         database: Database,
         work: Callable[[UnitOfWork, Sequence[I]], Sequence[O | SyncError]],
         max_items: int = 128,
+        lanes: int = 1,
     ) -> None:
         self._database = database
         self._work = work
         self._max_items = max_items
         self._waiting: deque[tuple[I, asyncio.Future[O]]] = deque()
-        self._is_running = False
+        self._lanes = lanes
+        self._running = 0
 
     async def submit(self, item: I) -> O:
         """The item's outcome, after its commit. Raises what `work` put in its place, and Unavailable."""
@@ -43,17 +46,17 @@ class Batcher(Generic[I, O]):
             raise Unavailable("Too many requests are waiting; try again later.")
         future: asyncio.Future[O] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if not self._is_running:
+        if self._running < self._lanes:
             self._start()
         return await future
 
     def _start(self) -> None:
         size = min(len(self._waiting), self._max_items)
         batch = [self._waiting.popleft() for _ in range(size)]
-        self._is_running = True
         self._run(batch)
 
     def _run(self, batch: list[tuple[I, asyncio.Future[O]]]) -> None:
+        self._running += 1
         loop = asyncio.get_running_loop()
         items = [item for item, _ in batch]
         running = self._database.submit(lambda uow: self._work(uow, items))
@@ -70,7 +73,7 @@ class Batcher(Generic[I, O]):
         else:
             for pair in batch:
                 self._run([pair])
-        self._is_running = False
+        self._running -= 1
         if self._waiting:
             self._start()
 

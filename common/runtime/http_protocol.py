@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 #: Request line and headers together; one received chunk more may be in memory before the connection is closed.
 MAX_HEAD_BYTES = 64 * 1024
@@ -20,6 +20,7 @@ def limited_protocol(head_seconds: float) -> type[HttpToolsProtocol]:  # noqa: C
         _head_bytes = 0
         _is_in_head = True
         _head_timer: asyncio.TimerHandle | None = None
+        _last_complete: RequestResponseCycle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -35,7 +36,16 @@ def limited_protocol(head_seconds: float) -> type[HttpToolsProtocol]:  # noqa: C
                 self._start_head_timer()
             super().data_received(data)
             if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The request head is too large.")
+                super().send_400_response("The request head is too large.")
+
+        def send_400_response(self, msg: str) -> None:
+            asked = self._last_complete
+            if asked is not None and asked is self.cycle and not asked.response_complete:
+                # Garbage after a complete request: the next answer on this connection belongs to that one.
+                asked.keep_alive = False
+                self.flow.pause_reading()
+            else:
+                super().send_400_response(msg)
 
         def on_headers_complete(self) -> None:
             self._is_in_head = False
@@ -44,6 +54,7 @@ def limited_protocol(head_seconds: float) -> type[HttpToolsProtocol]:  # noqa: C
 
         def on_message_complete(self) -> None:
             super().on_message_complete()
+            self._last_complete = self.cycle
             self._is_in_head = True
             self._head_bytes = 0
 

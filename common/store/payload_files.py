@@ -287,6 +287,7 @@ def _errors_translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # EFBIG: the file may not grow, by a limit of the process or of the file system.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise PayloadStoreFull from error
         raise PayloadStoreUnavailable from error

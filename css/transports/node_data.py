@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain.chunks import Range
-from common.domain.errors import Ignored, InvalidRequest, NotFound, VerificationFailed
+from common.domain.errors import Ignored, InvalidRequest, NotFound, RangeNotSatisfiable, VerificationFailed
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.objects import READABLE, ObjectStatus
 from common.domain.reception import Reception, ReceptionState
@@ -47,7 +47,10 @@ class NodeData:
         digest = {DIGEST_HEADER: format_digest(data.digest)}
         if header is None:
             return data_responses.whole(data, self._staging.store, digest)
-        return data_responses.part(data, parse_range(header), self._staging.store, self._slots, digest)
+        try:
+            return data_responses.part(data, parse_range(header), self._staging.store, self._slots, digest)
+        except RangeNotSatisfiable:
+            return responses.empty(416)  # not the 404 it is elsewhere: the node would drop its copy
 
     async def upload(self, node: NodeKey, key: ObjectKey, instance: int, request: Request) -> Response:
         """Data of an object `node` has announced: whole, or a piece that is durable when answered."""

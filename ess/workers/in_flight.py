@@ -63,6 +63,11 @@ class InFlight:
         with self._lock:
             self._postponed.pop(key, None)
 
+    def try_all_again(self) -> None:
+        """What made transfers fail is over: nothing is postponed any more."""
+        with self._lock:
+            self._postponed.clear()
+
     def seconds_to_next(self, wanted: Collection[ObjectKey]) -> float | None:
         """Until the first postponed transfer of those still `wanted` may be tried again; None when there is none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from random import random
 
 from common.domain.errors import Ignored, NotFound, ProtocolViolation, SyncError, UnknownNode
@@ -24,6 +25,7 @@ class Link:
 
     def __init__(self) -> None:
         self._up = threading.Event()
+        self._when_up: list[Callable[[], None]] = []
         self.capabilities: frozenset[str] = frozenset()
 
     @property
@@ -33,8 +35,14 @@ class Link:
     def has(self, capability: str) -> bool:
         return capability in self.capabilities
 
+    def when_up(self, call: Callable[[], None]) -> None:
+        """Have `call` called each time the session comes up, before the workers are woken."""
+        self._when_up.append(call)
+
     def set_up(self, capabilities: frozenset[str]) -> None:
         self.capabilities = capabilities
+        for call in self._when_up:
+            call()
         self._up.set()
 
     def set_down(self) -> None:

@@ -101,7 +101,9 @@ def test_pieces_of_more_than_the_limit_are_413(css: NodeUnderTest, total: int) -
         assert (reply.status, reply.body[-1:]) == (413, b"\n")
 
 
-@pytest.mark.parametrize("value", ["-1", "+5", "0x5", "1 2", "1,1", "", " ", "five", "5.0", "٥".encode().decode("latin-1")])
+@pytest.mark.parametrize(
+    "value", ["-1", "+5", "0x5", "1 2", "1,1", "", " ", "five", "5.0", "٥".encode().decode("latin-1")]
+)
 def test_a_content_length_that_is_no_number_is_refused(css: NodeUnderTest, value: str) -> None:
     with nothing_changes(css):
         for target in (M1, f"{M1}/data"):
@@ -128,7 +130,12 @@ def test_a_client_gone_mid_piece_leaves_the_object_as_it_was(css: NodeUnderTest)
 
     assert css.call("GET", M1).json() == before
     assert css.call("GET", f"{M1}/data").body == b"before"
-    assert css.call("PUT", f"{M1}/data", b"y" * 2 * MIB, headers={"content-range": f"bytes 0-{2*MIB-1}/{2*MIB}"}).status == 204
+    assert (
+        css.call(
+            "PUT", f"{M1}/data", b"y" * 2 * MIB, headers={"content-range": f"bytes 0-{2 * MIB - 1}/{2 * MIB}"}
+        ).status
+        == 204
+    )
     assert css.call("GET", f"{M1}/data").body == b"y" * 2 * MIB
 
 

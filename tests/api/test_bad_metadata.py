@@ -248,14 +248,16 @@ def test_no_body_that_breaks_a_rule_reaches_a_database(css: NodeUnderTest) -> No
     """All of the above in one go: no engine may see what it would choke on."""
     given_an_object(css)
     broken = [{"meta": {"objectID": "m1", "objectType": "t", **m}, "data": "eA=="} for m in BROKEN_RULES + NOT_YET]
-    bodies = [*MALFORMED.values(), *(with_member(name, value) for name, value in WRONG_TYPES), *broken]
+    bodies: list[Any] = [*MALFORMED.values(), *(with_member(name, value) for name, value in WRONG_TYPES), *broken]
     with nothing_changes(css):
         for body in bodies:
             assert_refused(css.call("PUT", M1, body))
 
 
 @on_databases
-@pytest.mark.parametrize("text", ["a\0b", "\0", "\U0010ffff", "\ufeff", "\u202e", "'; DROP TABLE objects; --", "x" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["a\0b", "\0", "\U0010ffff", "\ufeff", "\u202e", "'; DROP TABLE objects; --", "x" * 100_000]
+)
 def test_text_that_is_free_is_kept_as_it_is(css: NodeUnderTest, text: str) -> None:
     given_an_object(css)
     assert css.put(M1, b"x", description=text, link=text).status == 204

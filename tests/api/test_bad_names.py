@@ -25,7 +25,11 @@ GOOD_NAMES = [
 ]  # fmt: skip
 
 in_memory = pytest.mark.parametrize("new_parts", ["memory"], indirect=True)  # refused before any database sees them
-ids = {"ids": lambda name: name[:16].encode("unicode_escape").decode()}
+
+
+def shown(name: str) -> str:
+    """In the name of a test."""
+    return name[:16].encode("unicode_escape").decode()
 
 
 def with_bad_segment(name: str, depth: int) -> Iterator[str]:
@@ -36,7 +40,7 @@ def with_bad_segment(name: str, depth: int) -> Iterator[str]:
 
 
 @in_memory
-@pytest.mark.parametrize("name", BAD_NAMES, **ids)
+@pytest.mark.parametrize("name", BAD_NAMES, ids=shown)
 def test_a_bad_name_in_any_segment_is_refused(css: NodeUnderTest, ess: EdgeUnderTest, name: str) -> None:
     """Either as a name, or as a path with other segments than it seems; never by reaching another object."""
     for node, depth in ((css, 3), (ess, 2)):
@@ -52,16 +56,20 @@ def test_a_bad_name_in_any_segment_is_refused(css: NodeUnderTest, ess: EdgeUnder
 
 
 @in_memory
-@pytest.mark.parametrize("name", BAD_NAMES, **ids)
+@pytest.mark.parametrize("name", BAD_NAMES, ids=shown)
 def test_a_bad_name_in_a_list_is_refused(css: NodeUnderTest, ess: EdgeUnderTest, name: str) -> None:
-    for node, target in ((css, f"/api/v1/objects/o/{name}"), (css, f"/api/v1/objects/{name}/t"), (ess, f"/api/v1/objects/{name}")):
+    for node, target in (
+        (css, f"/api/v1/objects/o/{name}"),
+        (css, f"/api/v1/objects/{name}/t"),
+        (ess, f"/api/v1/objects/{name}"),
+    ):
         for query in ("", "?all_objects=true"):
             assert node.call("GET", target + query).status in (400, 404)
     assert css.call("GET", f"/api/v1/destinations/{name}", actor="root@o").status in (400, 404)
 
 
 @in_memory
-@pytest.mark.parametrize("name", BAD_NAMES, **ids)
+@pytest.mark.parametrize("name", BAD_NAMES, ids=shown)
 def test_a_bad_name_in_a_message_is_refused(css: NodeUnderTest, name: str) -> None:
     register(css)
     with nothing_changes(css):
@@ -90,7 +98,7 @@ def test_a_bad_name_in_the_node_header_is_denied(css: NodeUnderTest, position: i
             assert (reply.status, reply.body) == (403, b"Unauthorized")
 
 
-@pytest.mark.parametrize("name", GOOD_NAMES, **ids)
+@pytest.mark.parametrize("name", GOOD_NAMES, ids=shown)
 def test_every_good_name_works_in_every_segment(css: NodeUnderTest, name: str) -> None:
     plain = unquote(name)
     target = f"/api/v1/objects/o/{name}/{name}"
@@ -103,7 +111,7 @@ def test_every_good_name_works_in_every_segment(css: NodeUnderTest, name: str) -
     assert css.call("DELETE", target).status == 204
 
 
-@pytest.mark.parametrize("name", [name for name in GOOD_NAMES if name != "Cloud"], **ids)
+@pytest.mark.parametrize("name", [name for name in GOOD_NAMES if name != "Cloud"], ids=shown)
 def test_every_good_name_travels_between_nodes(css: NodeUnderTest, name: str) -> None:
     """FIX of rest-api 1.7: also those the reference's nodes cannot put into a URL."""
     plain = unquote(name)

@@ -111,7 +111,9 @@ def test_an_organization_without_a_type_is_refused(css: NodeUnderTest) -> None:
         assert (reply.status, reply.body) == (400, b"")
 
 
-@pytest.mark.parametrize("target", ["/", "/api", "/api/v1", "/api/v1/", "/api/v2/objects/o/t", "/apiv1", "/spi/v1", "/x"])
+@pytest.mark.parametrize(
+    "target", ["/", "/api", "/api/v1", "/api/v1/", "/api/v2/objects/o/t", "/apiv1", "/spi/v1", "/x"]
+)
 def test_unknown_addresses(css: NodeUnderTest, ess: EdgeUnderTest, target: str) -> None:
     for node in (css, ess):
         assert node.call("GET", target).status == 404
@@ -172,7 +174,11 @@ def test_a_stopping_service_takes_no_work(css: NodeUnderTest) -> None:
     css.put(M1, b"x")
     css.doorway.is_draining = True
     with nothing_changes(css):
-        for method, target, actor in (("GET", M1, None), ("PUT", M1, "ann@o"), ("GET", "/spi/v1/objects/", "o/edge/n1")):
+        for method, target, actor in (
+            ("GET", M1, None),
+            ("PUT", M1, "ann@o"),
+            ("GET", "/spi/v1/objects/", "o/edge/n1"),
+        ):
             reply = css.call(method, target, actor=actor)
             assert (reply.status, reply.body) == (503, b"")
     assert css.call("GET", "/api/v1/health").status == 200

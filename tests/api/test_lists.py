@@ -98,7 +98,9 @@ def test_true_is_written_in_six_ways(ess: EdgeUnderTest, flag: str) -> None:
     assert ess.call("GET", f"{COPIES}?all_objects={flag}").json()[0].keys() >= {"orgID"}
 
 
-@pytest.mark.parametrize("query", ["received=0", "received=f", "received=", "received", "Received=true", "all_objects="])
+@pytest.mark.parametrize(
+    "query", ["received=0", "received=f", "received=", "received", "Received=true", "all_objects="]
+)
 def test_false_empty_and_unknown_parameters_change_nothing(ess: EdgeUnderTest, query: str) -> None:
     ess.receive("m1")
     ess.call("PUT", f"{COPIES}/m1/received")
@@ -141,7 +143,9 @@ def test_all_objects_of_an_edge_have_no_destinations(ess: EdgeUnderTest) -> None
     ess.put(f"{COPIES}/own", b"x")
     ess.receive("copy")
 
-    expected = [{"orgID": "o", "objectType": "t", "objectID": i, "destinations": []} for i in ("copy", "own")]
+    expected: list[dict[str, Any]] = [
+        {"orgID": "o", "objectType": "t", "objectID": i, "destinations": []} for i in ("copy", "own")
+    ]
     assert ess.call("GET", f"{COPIES}?all_objects=true").json() == expected
     assert listed(ess, "/api/v1/objects/unknown?all_objects=true") == []
 

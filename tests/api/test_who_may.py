@@ -31,7 +31,14 @@ EVERY = set(CLASSES)
 AT_HOME = {name for name in EVERY if not name.endswith("elsewhere")} - {"nobody", "edge node"}
 ADMINS = {"sync admin", "admin", "object admin"}
 #: Those to whom the cloud shows public objects, of which this version has none.
-PUBLIC_ONLY = {"user", "node user", "admin elsewhere", "object admin elsewhere", "user elsewhere", "node user elsewhere"}
+PUBLIC_ONLY = {
+    "user",
+    "node user",
+    "admin elsewhere",
+    "object admin elsewhere",
+    "user elsewhere",
+    "node user elsewhere",
+}
 
 OBJECTS = "/api/v1/objects/o/t"
 COPIES = "/api/v1/objects/t"
@@ -150,7 +157,12 @@ def test_a_sync_admin_acts_in_every_organization(css: NodeUnderTest) -> None:
 def test_other_operations_are_refused_after_the_check_who_calls(css: NodeUnderTest) -> None:
     """Those of later versions say so in a line; unknown ones have no body."""
     css.put(f"{OBJECTS}/m1", b"x")
-    for method, rest in (("PUT", "activate"), ("PUT", "policyreceived"), ("PUT", "destinations"), ("POST", "destinations")):
+    for method, rest in (
+        ("PUT", "activate"),
+        ("PUT", "policyreceived"),
+        ("PUT", "destinations"),
+        ("POST", "destinations"),
+    ):
         with nothing_changes(css):
             assert allowed(css, method, f"{OBJECTS}/m1/{rest}", b"[]") == ADMINS
             reply = css.call(method, f"{OBJECTS}/m1/{rest}", b"[]")

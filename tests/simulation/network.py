@@ -88,7 +88,8 @@ class ServerCall:
             self.failure = error
         finally:
             self.is_over = True
-            self.process.scheduler.note(f"{self._name} {self.status} {_told(self.pieces)}")
+            if self.status != 404:
+                self.process.scheduler.note(f"{self._name} {self.status} {_told(self.pieces)}")
             task = asyncio.current_task()
             self.process.tasks.discard(task)  # type: ignore[arg-type]
 

@@ -40,8 +40,10 @@ class Troubles:
 class Process:
     """One run of a service, from its start to its death."""
 
-    def __init__(self, name: str, scheduler: Scheduler, troubles: Troubles) -> None:
+    def __init__(self, name: str, scheduler: Scheduler, troubles: Troubles, replicas: list[Process | None] | None) -> None:
         self.name = name
+        #: The processes that share its database; None when nobody does.
+        self._replicas = replicas
         self.hub = Hub()
         self.is_alive = True
         self.app: ASGIApp | None = None
@@ -60,6 +62,17 @@ class Process:
         self.is_alive = False
         for task in list(self.tasks):
             task.cancel()
+
+    def sharers(self) -> list[Process]:
+        """Everybody who hears of a commit of this process."""
+        return [self] if self._replicas is None else [each for each in self._replicas if each is not None]
+
+    def heard(self, woken: set[str]) -> list[str]:
+        """Wake-ups that get through. Those inside an edge's only process always do; replicas are notified by the database."""
+        topics = sorted(woken)
+        if self._replicas is None:
+            return topics
+        return [topic for topic in topics if not self.troubles.strikes(self.troubles.lost_wake)]
 
     def check_alive(self) -> None:
         if not self.is_alive:
@@ -116,8 +129,8 @@ class ProcessDatabase:
         self._process.check_alive()
         woken: set[str] = set()
         result = self._database.write(lambda uow: work(_Waking(uow, woken)))  # type: ignore[arg-type]
-        troubles = self._process.troubles
-        self._process.hub.publish(sorted(t for t in woken if not troubles.strikes(troubles.lost_wake)))
+        for process in self._process.sharers():
+            process.hub.publish(process.heard(woken))
         self._process.scheduler.pause()
         return result
 

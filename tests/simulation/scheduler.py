@@ -77,7 +77,7 @@ class Scheduler:
         self._steps = 0
         self._is_closing = False
         #: The last things that happened, for the story of a failure.
-        self.events: deque[str] = deque(maxlen=4000)
+        self.events: deque[str] = deque(maxlen=60_000)
 
     def note(self, text: str) -> None:
         self.events.append(f"{self.now:9.3f} {text}")

@@ -175,23 +175,30 @@ class Application:
         self._newest.clear()
 
     def run(self) -> None:
+        idle_seconds = 1.0
         while True:
-            self._world.scheduler.sleep(self._random.uniform(0.2, 1 if self.is_diligent else 6))
+            self._world.scheduler.sleep(self._random.uniform(0.2, idle_seconds if self.is_diligent else 6))
+            idle_seconds = min(idle_seconds * 1.3, 300)
             try:
-                self._look()
+                for object_type in TYPES:
+                    if self._look(object_type):
+                        idle_seconds = 1.0
             except NobodyThere:
                 continue
 
-    def _look(self) -> None:
-        object_type = self._random.choice(TYPES)
+    def _look(self, object_type: str) -> bool:
+        """Whether there was anything to do."""
         answer = self._ask("GET", f"{object_type}?received=true")
         if answer.status != 200:
-            return
+            return False
+        has_work = False
         for meta in json.loads(answer.body):
             key = ObjectKey(ORG, object_type, meta["objectID"])
             self._check_told(key, meta)
+            has_work = has_work or meta["deleted"] or not _is_kept(meta["version"])
             if self.is_diligent or self._random.random() < 0.6:
                 self._use(key, meta)
+        return has_work
 
     def _check_told(self, key: ObjectKey, meta: dict[str, Any]) -> None:
         where, instance = f"{key} at {self._where}", meta["instanceID"]

@@ -128,7 +128,7 @@ class World:
         return self.random.choice(alive) if alive else None
 
     def start_replica(self, index: int) -> None:
-        process = self._process(f"cloud{index}")
+        process = self._process(f"cloud{index}", self.replicas)
         machine = self.cloud_machine
         config = CssConfig(link=_LINK, storage=_STORAGE)
         database = ProcessDatabase(machine.database, process)
@@ -144,7 +144,7 @@ class World:
             process.die()
 
     def start_edge(self, edge: Edge) -> None:
-        process = self._process(edge.name)
+        process = self._process(edge.name, None)
         machine = edge.machine
         node = edge.node
         config = EssConfig(
@@ -208,9 +208,9 @@ class World:
         self.scheduler.pause()
         return ask(process, f"{who} {self._asked:06}", method, target, {**_BASIC, **(headers or {})}, body)
 
-    def _process(self, name: str) -> Process:
+    def _process(self, name: str, replicas: list[Process | None] | None) -> Process:
         self._runs += 1
-        return Process(f"{name}#{self._runs}", self.scheduler, self.troubles)
+        return Process(f"{name}#{self._runs}", self.scheduler, self.troubles, replicas)
 
 
 def _in_memory(machine: Machine) -> Database:
@@ -220,7 +220,7 @@ def _in_memory(machine: Machine) -> Database:
 _AUTHENTICATOR = DummyAuthenticator(DummyLists())
 _BASIC = {"authorization": f"Basic {base64.b64encode(f'{ADMIN}:x'.encode()).decode()}"}
 _STORAGE = replace(Storage(), root=Path("/nonexistent"), small_payload_bytes=SMALL_BYTES)
-_LINK = replace(LinkSettings(), poll_wait_seconds=10, poll_interval_seconds=2, chunk_bytes=CHUNK_BYTES, downloads_per_cpu=2)
+_LINK = replace(LinkSettings(), poll_wait_seconds=15, poll_interval_seconds=2, chunk_bytes=CHUNK_BYTES, downloads_per_cpu=2)
 
 
 @contextmanager

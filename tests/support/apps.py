@@ -26,7 +26,7 @@ class Application:
     """
 
     def __init__(self, objects_url: str, credentials: tuple[str, str], transport: httpx.BaseTransport) -> None:
-        self._objects_url = objects_url
+        self.objects_url = objects_url
         self.http = httpx.Client(auth=credentials, transport=transport, timeout=60)
 
     def __enter__(self) -> Self:
@@ -132,7 +132,7 @@ class Application:
         return self.http.request(method, self._url(*segments), **options)
 
     def _url(self, *segments: str) -> str:
-        return "/".join((self._objects_url, *segments))
+        return "/".join((self.objects_url, *segments))
 
 
 def is_passing(error: httpx.HTTPError) -> bool:

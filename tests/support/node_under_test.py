@@ -11,9 +11,10 @@ import contextlib
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,9 +74,9 @@ class Parts:
     payloads: PayloadStore
     rows: Callable[[Database], Rows]
     root: Path
-    limits: Limits = Limits()
-    link: Link = Link(css_host="127.0.0.1", css_port=9)
-    clock: Clock = ManualClock()
+    limits: Limits = field(default_factory=Limits)
+    link: Link = field(default_factory=Link)
+    clock: Clock = field(default_factory=ManualClock)
     small_payload_bytes: int = 1024
     #: None: the development authenticator, with LISTS.
     authenticator: Callable[[Database], Authenticator] | None = None
@@ -85,7 +86,7 @@ class NodeUnderTest:
     """One node. Requests come from any thread; replies are what left the application."""
 
     #: How long a client on the port may take for the head of a request.
-    head_seconds = 60.0
+    head_seconds = 2.0
 
     def __init__(self, parts: Parts, doorway: Doorway, database: Database, hub: Hub) -> None:
         self.parts = parts
@@ -121,6 +122,10 @@ class NodeUnderTest:
     def hang_up(self, call: Call) -> None:
         """The client of a request under way closes its connection."""
         self._loop.call_soon_threadsafe(call.ended.set)
+
+    def wake(self, *topics: str) -> None:
+        """What a commit that wakes `topics` does."""
+        self._hub.publish(topics)
 
     def put(self, target: str, data: bytes | None = None, **meta: Any) -> Reply:
         """PUT object with metadata that says what the path says, plus `meta` by names on the wire."""
@@ -205,6 +210,14 @@ def request(
     if isinstance(body, bytes):
         return Call(method, target, [body] if body else [], every, declares=len(body))
     return Call(method, target, body, every, declares=None)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """For what happens on other threads; fails when it takes too long."""
+    deadline = time.monotonic() + _SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.002)
 
 
 def a_css(parts: Parts) -> NodeUnderTest:

@@ -39,6 +39,9 @@ class Call:
     declares: int | None = 0
     #: The client is gone after the last piece.
     is_cut: bool = False
+    #: The client takes the head of the reply and then nothing more until it hangs up.
+    reads_slowly: bool = False
+    is_answered: bool = False
     #: How many pieces the application has asked for so far.
     pieces_taken: int = 0
     #: Set when the client hangs up, or has its reply.
@@ -63,6 +66,9 @@ class Call:
 
         async def send(message: Message) -> None:
             sent.append(message)
+            self.is_answered = True
+            if self.reads_slowly and message["type"] == "http.response.body":
+                await self.ended.wait()
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 self.ended.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.support.requests_asgi import Reply, basic
 
@@ -55,9 +55,14 @@ class RawConnection:
         except ConnectionResetError:
             return True
 
+    def set_receive_buffer(self, size_bytes: int) -> None:
+        """How much the server can send without this side reading it."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
+
     def finish_sending(self) -> None:
-        """Half-close: the server sees the end of the stream and may still answer."""
-        self._socket.shutdown(socket.SHUT_WR)
+        """Half-close: the server sees the end of the stream and may still answer, if it has not closed already."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Vanish as a crashed client does, without a proper end."""
@@ -76,3 +81,11 @@ def connected(address: tuple[str, int]) -> Iterator[RawConnection]:
         yield connection
     finally:
         connection.close()
+
+
+def still_serves(address: tuple[str, int], target: str) -> bool:
+    """Does a new connection get 200 for `target`?"""
+    with connected(address) as connection:
+        connection.send_head("GET", target)
+        reply = connection.reply()
+        return reply is not None and reply.status == 200

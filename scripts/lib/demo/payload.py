@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +47,25 @@ def read_payload(path: Path) -> Payload:
 
 
 def largest_file_of_python() -> Path:
-    """The largest readable file of the Python installation that runs this, up to 256 MiB."""
-    return max(_files_below(Path(sys.base_prefix)), key=lambda found: found[0], default=(0, Path(os.__file__)))[1]
+    """The largest readable file of the Python installation that runs this, up to 256 MiB.
+
+    A distribution's Python shares its prefix with everything else, so its own places are looked at one by one.
+    """
+    found = (each for place in _places_of_python() for each in _files_below(place))
+    return max(found, key=lambda each: each[0], default=(0, Path(os.__file__)))[1]
 
 
-def _files_below(directory: Path) -> Iterator[tuple[int, Path]]:
-    for folder, _, names in os.walk(directory):
+def _places_of_python() -> Iterator[Path]:
+    yield Path(sysconfig.get_path("stdlib"))
+    yield Path(sys.executable).resolve()
+    library_directory = sysconfig.get_config_var("LIBDIR")
+    if library_directory:
+        yield from Path(str(library_directory)).glob("libpython*")
+
+
+def _files_below(place: Path) -> Iterator[tuple[int, Path]]:
+    """Sizes and paths of the files in a folder and those below it, or of one file."""
+    for folder, _, names in os.walk(place) if place.is_dir() else [(place.parent, [], [place.name])]:
         for name in names:
             path = Path(folder, name)
             try:
