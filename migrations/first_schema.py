@@ -90,7 +90,7 @@ def _create_deliveries() -> None:
         _text("message"),
         _flag("was_sent"),
         sa.PrimaryKeyConstraint("position", name="pk_deliveries"),
-        sa.UniqueConstraint("org", "type", "id", "node_type", "node_id", name="uq_deliveries_key"),
+        sa.UniqueConstraint("id", "type", "org", "node_type", "node_id", name="uq_deliveries_key"),
     )
     op.create_index("ix_deliveries_node", "deliveries", ["org", "node_type", "node_id", "due_at_ms", "position"])
     op.create_table(

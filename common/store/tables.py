@@ -122,7 +122,9 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     _text("message"),
     _flag("was_sent"),
-    UniqueConstraint("org", "type", "id", "node_type", "node_id", name="uq_deliveries_key"),
+    # Not in the order of the key: led by "org" it would look good enough for a node's outbox while the table is small, and
+    # PostgreSQL would keep that plan when it no longer is.
+    UniqueConstraint("id", "type", "org", "node_type", "node_id", name="uq_deliveries_key"),
     # The outbox of a node, oldest due first; what is not due for anything lies apart from it, at one end.
     Index("ix_deliveries_node", "org", "node_type", "node_id", "due_at_ms", "position"),
 )

@@ -34,6 +34,9 @@ from ess.services.cloud import Download
 #: What this edge can do beyond the baseline.
 CAPABILITIES = frozenset({Capability.WAIT, Capability.RESUME, Capability.DIGEST})
 
+#: Data that does not move for so long is asked for again, from where it stopped.
+_STALL_SECONDS = 60.0
+
 #: A long poll's answer may be late by this much before the connection is taken for dead.
 _WAIT_MARGIN_SECONDS = 10.0
 
@@ -69,6 +72,8 @@ class CloudClient:
     ) -> None:
         self._node = node
         self._timeouts = timeouts
+        # Between two pieces: a link that is silent for so long is dead, and the rest is fetched over another one.
+        self._stall_seconds = min(timeouts.data_seconds, _STALL_SECONDS)
         self._client = httpx.Client(
             base_url=base_url,
             auth=httpx.BasicAuth(app_key, app_secret),
@@ -115,7 +120,7 @@ class CloudClient:
         """The data, or `part` of it. Raises NotFound when the object is gone, Ignored when another instance is current."""
         headers = {"range": f"bytes={part.start}-{part.end - 1}"} if part is not None else {}
         path = routes.object_path(key, instance, data_id, Action.DATA)
-        timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._timeouts.data_seconds)
+        timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._stall_seconds)
         with _translated(), self._client.stream("GET", path, headers=headers, timeout=timeout) as response:
             _check(response)
             if response.status_code == 204:
@@ -131,7 +136,7 @@ class CloudClient:
         headers[DIGEST_HEADER] = format_digest(payload.digest)
         if span.size_bytes != payload.size:
             headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{payload.size}"
-        timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._timeouts.data_seconds)
+        timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._stall_seconds)
         path = routes.object_path(key, instance, data_id, Action.DATA)
         self._request("PUT", path, content=body, headers=headers, timeout=timeout)
 

@@ -17,6 +17,8 @@ from common.sync.ports import Database
 from tests.support.memory_store import MemoryDatabase
 from tests.support.node_under_test import EdgeUnderTest, NodeUnderTest, Parts, a_css, an_ess
 from tests.support.node_under_test_state import Rows, rows_in_memory, rows_of_postgres, rows_of_sqlite
+from tests.support.requests_node import register
+from tests.support.requests_raw import RawConnection, connected
 from tests.support.servers import PostgresServer
 from tests.support.store_places import InMemory, OnPostgres, OnSqlite, create_postgres_schema, sqlite_template
 
@@ -63,10 +65,18 @@ def ess(new_parts: Callable[[str], Parts]) -> Iterator[EdgeUnderTest]:
 
 
 @pytest.fixture
-def served_css(sqlite_schema: Path, tmp_path: Path) -> Iterator[tuple[NodeUnderTest, tuple[str, int]]]:
-    """A CSS on a port of its own, and its address."""
-    with closing(a_css(_on_sqlite(sqlite_schema, tmp_path / "served"))) as node, node.served() as address:
-        yield node, address
+def served_css(sqlite_schema: Path, tmp_path: Path) -> Iterator[NodeUnderTest]:
+    """A CSS on a port of its own, with a registered edge and an object `t/m1` for it."""
+    with closing(a_css(_on_sqlite(sqlite_schema, tmp_path / "served"))) as node, node.served():
+        register(node)
+        node.put("/api/v1/objects/o/t/m1", b"before", destinationType="edge")
+        yield node
+
+
+@pytest.fixture
+def connection(served_css: NodeUnderTest) -> Iterator[RawConnection]:
+    with connected(served_css.address) as connection:
+        yield connection
 
 
 def _in_memory(root: Path) -> Parts:

@@ -14,6 +14,8 @@ from tests.support.node_under_test import NodeUnderTest, Parts, a_css, request
 from tests.support.requests_asgi import Call
 from tests.support.requests_node import announcement, as_node, message_path, nothing_changes, register
 
+pytestmark = pytest.mark.parametrize("new_parts", ["sqlite"], indirect=True)
+
 M1 = "/api/v1/objects/o/t/m1"
 MIB = 1 << 20
 

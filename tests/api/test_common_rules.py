@@ -7,6 +7,8 @@ import pytest
 from tests.support.node_under_test import EdgeUnderTest, NodeUnderTest
 from tests.support.requests_node import nothing_changes, register, send_up
 
+pytestmark = pytest.mark.parametrize("new_parts", ["memory"], indirect=True)
+
 M1 = "/api/v1/objects/o/t/m1"
 STANDARD_HEADERS = {"cache-control": "no-store, no-cache, must-revalidate", "pragma": "no-cache"}
 

@@ -20,6 +20,8 @@ from tests.support.requests_node import (
     register,
 )
 
+pytestmark = pytest.mark.parametrize("new_parts", ["sqlite"], indirect=True)
+
 M1 = "/api/v1/objects/o/t/m1"
 TEN = b"0123456789"
 LARGE = bytes(range(256)) * 20

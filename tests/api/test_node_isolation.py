@@ -23,6 +23,8 @@ from tests.support.requests_node import (
     send_up,
 )
 
+pytestmark = pytest.mark.parametrize("new_parts", ["sqlite"], indirect=True)
+
 M1 = "/api/v1/objects/o/t/m1"
 EVERY_ACTION = [
     "update", "updated", "delete", "ackDelete", "deleted", "ackDeleted", "consumed", "ackconsumed", "received",

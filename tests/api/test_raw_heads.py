@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.support.node_under_test import NodeUnderTest
 from tests.support.requests_asgi import basic
 from tests.support.requests_node import nothing_changes, register
-from tests.support.requests_raw import RawConnection, connected
+from tests.support.requests_raw import RawConnection, connected, still_serves
 
 M1 = "/api/v1/objects/o/t/m1"
 DATA = f"{M1}/data"
 AS_NODE = "X-Sync-Service-Dest: o/edge/n1"
-
-Address = tuple[str, int]
-
-
-@pytest.fixture
-def css(served_css: tuple[NodeUnderTest, Address]) -> NodeUnderTest:
-    node, _ = served_css
-    register(node)
-    node.put(M1, b"before", destinationType="edge")
-    return node
-
-
-@pytest.fixture
-def connection(css: NodeUnderTest, served_css: tuple[NodeUnderTest, Address]) -> Iterator[RawConnection]:
-    with connected(served_css[1]) as connection:
-        yield connection
-
-
-def assert_still_serves(address: Address) -> None:
-    with connected(address) as connection:
-        connection.send_head("GET", M1)
-        reply = connection.reply()
-        assert reply is not None
-        assert reply.status == 200
 
 
 @pytest.mark.parametrize(
@@ -64,19 +39,17 @@ def assert_still_serves(address: Address) -> None:
     ],
     ids=lambda headers: repr(" ".join(headers))[:48],
 )
-def test_ambiguous_framing_smuggles_nothing(
-    css: NodeUnderTest, served_css: tuple[NodeUnderTest, Address], headers: list[str]
-) -> None:
+def test_ambiguous_framing_smuggles_nothing(served_css: NodeUnderTest, headers: list[str]) -> None:
     """Whatever a proxy in front takes the body for, what follows it is never acted upon as a request of its own."""
     smuggled = f"DELETE {M1} HTTP/1.1\r\nHost: h\r\nAuthorization: {basic('ann@o')}\r\n\r\n".encode()
-    with connected(served_css[1]) as connection:
+    with connected(served_css.address) as connection:
         connection.send_head("PUT", f"{M1}nothing/data", *headers)
         connection.send(b"0\r\n\r\n" + smuggled)
         connection.finish_sending()
         connection.reply("PUT")
         connection.reply("DELETE")
-    assert still_serves(served_css[1], M1)
-    assert css.call("GET", DATA).body == b"before"
+    assert still_serves(served_css.address, M1)
+    assert served_css.call("GET", DATA).body == b"before"
 
 
 @pytest.mark.parametrize(
@@ -99,18 +72,16 @@ def test_ambiguous_framing_smuggles_nothing(
     ],
     ids=lambda raw: repr(raw)[2:26],
 )
-def test_what_is_no_request_of_ours_ends_the_connection_or_is_answered(
-    css: NodeUnderTest, served_css: tuple[NodeUnderTest, Address], raw: bytes
-) -> None:
-    with nothing_changes(css), connected(served_css[1]) as connection:
+def test_what_is_no_request_of_ours_ends_the_connection_or_is_answered(served_css: NodeUnderTest, raw: bytes) -> None:
+    with nothing_changes(served_css), connected(served_css.address) as connection:
         connection.send(raw)
         connection.finish_sending()
         reply = connection.reply()
         assert reply is None or reply.status in (200, 400, 404, 405, 426, 505)
-    assert still_serves(served_css[1], M1)
+    assert still_serves(served_css.address, M1)
 
 
-def test_absolute_targets_name_the_same_object(css: NodeUnderTest, connection: RawConnection) -> None:
+def test_absolute_targets_name_the_same_object(served_css: NodeUnderTest, connection: RawConnection) -> None:
     connection.send_head("GET", f"http://node.test{M1}")
 
     reply = connection.reply()
@@ -122,8 +93,8 @@ def test_absolute_targets_name_the_same_object(css: NodeUnderTest, connection: R
 @pytest.mark.parametrize(
     "header", ["X: " + "y" * 1_000_000, "\r\n".join(f"X{n}: y" for n in range(200_000))], ids=["long", "many"]
 )
-def test_a_head_without_end_is_cut_off(css: NodeUnderTest, connection: RawConnection, header: str) -> None:
-    with nothing_changes(css):
+def test_a_head_without_end_is_cut_off(served_css: NodeUnderTest, connection: RawConnection, header: str) -> None:
+    with nothing_changes(served_css):
         try:
             connection.send_head("PUT", DATA, header, "Content-Length: 1")
             connection.send(b"x")
@@ -133,15 +104,15 @@ def test_a_head_without_end_is_cut_off(css: NodeUnderTest, connection: RawConnec
         assert reply is None or reply.status in (400, 431)
 
 
-def test_a_head_that_never_ends_is_not_waited_for(served_css: tuple[NodeUnderTest, Address]) -> None:
-    with connected(served_css[1]) as connection:
+def test_a_head_that_never_ends_is_not_waited_for(served_css: NodeUnderTest) -> None:
+    with connected(served_css.address) as connection:
         connection.send(b"GET /livez HTTP/1.1\r\nHost: h\r\nX: ")
         started = time.monotonic()
         assert connection.is_closed_by_server()
         assert time.monotonic() - started < 5
 
 
-def test_repeated_credentials_are_not_mixed(css: NodeUnderTest, connection: RawConnection) -> None:
+def test_repeated_credentials_are_not_mixed(served_css: NodeUnderTest, connection: RawConnection) -> None:
     """One of them counts, never the sum."""
     connection.send_head("GET", "/api/v1/objects/x/t/m1", f"Authorization: {basic('nobody')}", actor="bob@x")
 
@@ -154,9 +125,9 @@ def test_repeated_credentials_are_not_mixed(css: NodeUnderTest, connection: RawC
     ("second", "is_denied"), [("X-Sync-Service-Dest: o/edge/n2", False), ("x-sync-service-dest: x/edge/n1", False)]
 )
 def test_of_two_node_headers_the_one_that_counts_has_to_agree(
-    css: NodeUnderTest, connection: RawConnection, second: str, is_denied: bool
+    served_css: NodeUnderTest, connection: RawConnection, second: str, is_denied: bool
 ) -> None:
-    register(css)
+    register(served_css)
     connection.send_head("GET", "/spi/v1/objects/", AS_NODE, second, actor="o/edge/n1")
 
     reply = connection.reply()

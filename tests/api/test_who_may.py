@@ -11,6 +11,8 @@ from tests.support.node_under_test import EdgeUnderTest, NodeUnderTest, request
 from tests.support.requests_asgi import Reply, basic
 from tests.support.requests_node import nothing_changes, register, send_up
 
+pytestmark = pytest.mark.parametrize("new_parts", ["memory"], indirect=True)  # nobody asks the database who may
+
 #: Application keys of the development authenticator by class.
 CLASSES = {
     "sync admin": "root@o",

@@ -95,6 +95,23 @@ def test_a_link_that_breaks_every_few_megabytes_still_delivers(
     assert max(meter.repeats(), default=0) <= WINDOW_BYTES + IN_FLIGHT_BYTES
 
 
+def test_a_link_that_falls_silent_is_given_up(deployed: Deployment, link: FaultProxy) -> None:
+    content = Content("silent", 1, 24 * MIB)
+    edge = deployed.edge("camera", "c1", via_port=link.port)
+    edge.settings |= {"HTTPESSClientTimeout": 8, "HTTPESSObjClientTimeout": 2, "HTTPPollWait": 2}
+    edge.start()
+    link.bytes_per_second = 16 * MIB
+    with deployed.cloud.app() as publisher, edge.app() as camera:
+        publisher.put("big", "o", destinationType="camera")
+        publisher.put_data_in_pieces("big", "o", content)
+        wait_until(lambda: link.carried_bytes[Direction.DOWN] > 10 * MIB)
+
+        link.silence()
+
+        wait_until(lambda: camera.status("big", "o") == "completelyReceived")
+        assert camera.digest("big", "o") == content.digest
+
+
 def test_an_application_repeats_one_piece_of_its_upload_at_most(deployed: Deployment, meter: TransferMeter) -> None:
     content = Content("upload", 1, 40 * MIB)
     deployed.start()

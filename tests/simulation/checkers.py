@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from common.domain.delivery import OPEN_STATES, Delivery, DeliveryState
 from common.domain.ids import NodeKey, cloud_of
 from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.domain.reception import Reception, ReceptionState
+from common.runtime.housekeeping import Housekeeper
 from common.sync.payloads import PayloadError
 from common.sync.ports import UnitOfWork
+from common.sync.retention import Retention
 from tests.simulation.model import History, Model
 from tests.simulation.world import ORG, Edge, Machine, World, digest_of
+
+#: More than any clock is wrong by.
+_LONG_MS = 30 * 24 * 3600 * 1000
 
 _SETTLED = {ReceptionState.READY, ReceptionState.SEEN, ReceptionState.CONSUMED}
 
@@ -155,9 +161,12 @@ def _open_ends(uow: UnitOfWork, model: Model, name: str, peers: list[NodeKey]) -
 
 
 def leaks(world: World) -> list[str]:
-    """Payloads that nothing refers to, after housekeeping had its time."""
+    """Payloads that nothing refers to and housekeeping does not find, either."""
     found = []
     for machine in world.machines:
+        keeper = Housekeeper(machine.database, machine.payloads, Retention(machine.clock.now_ms, 0), machine.clock)
+        keeper.delete_discarded(machine.clock.now_ms() + _LONG_MS)
+        keeper.delete_orphans(math.inf)
         names = [payload.name for payload in machine.payloads.names()]
         unused = set(names) - machine.database.read(lambda uow, names=names: uow.payloads.referenced(names))  # type: ignore[misc]
         found += [f"{machine.name}: {name}" for name in sorted(unused)]

@@ -134,6 +134,8 @@ class Scheduler:
 
     def _step(self) -> None:
         self._steps += 1
+        # Everything takes a little: a wait too short to change the sum would be repeated for ever.
+        self.now += 1e-6
         assert self._steps < MAX_STEPS, f"turning in circles: {[a.name for a in self._activities if a.may_go_on(self.now)]}"
         self.loop.run_ready()
         able = [each for each in self._activities if each.may_go_on(self.now)]

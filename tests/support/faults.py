@@ -42,6 +42,7 @@ class FaultProxy:
         self._observe = observe
         self._lock = threading.Lock()
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._silenced: set[socket.socket] = set()
         self._cut_after_bytes: dict[Direction, int] = {}
         self._listener = socket.create_server((HOST, 0))
         self._listener.settimeout(0.1)
@@ -80,6 +81,12 @@ class FaultProxy:
                 with contextlib.suppress(OSError):
                     client.shutdown(socket.SHUT_WR)
 
+    def silence(self) -> None:
+        """Swallow everything on the connections there are, and leave them open: what a forgetful router does."""
+        with self._lock:
+            for pair in self._pairs:
+                self._silenced.update(pair)
+
     def close(self) -> None:
         self._is_closed = True
         self._acceptor.join()
@@ -112,6 +119,7 @@ class FaultProxy:
         upward.join()
         with self._lock:
             self._pairs.discard((client, server))
+            self._silenced -= {client, server}
         client.close()
         server.close()
 
@@ -120,6 +128,8 @@ class FaultProxy:
     ) -> None:
         try:
             while data := source.recv(_READ_BYTES):
+                if source in self._silenced:
+                    continue
                 self._count(direction, len(data))
                 if observer is not None:
                     observer.feed(direction, data)

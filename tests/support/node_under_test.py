@@ -94,6 +94,7 @@ class NodeUnderTest:
         self.doorway = doorway
         self.database = database
         self.payloads = parts.payloads
+        self.address = ("", 0)
         self._hub = hub
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(_THREADS))
@@ -139,15 +140,16 @@ class NodeUnderTest:
         return holdings(lambda: self.parts.rows(self.database), self.payloads)
 
     @contextlib.contextmanager
-    def served(self) -> Iterator[tuple[str, int]]:
-        """The node on a free port of 127.0.0.1, as the product's server serves it."""
+    def served(self) -> Iterator[None]:
+        """The node on a free port of 127.0.0.1, at `address`, as the product's server serves it."""
         listener = serving.listen_tcp("127.0.0.1", 0, None)
         # Built as `serve_until_stopped` builds it, which listens to signals and so runs in a main thread only.
         limits = serving.ServingLimits(drain_seconds=1, head_seconds=self.head_seconds)
         server = serving._Server(serving._config(self.app, listener, limits))
         running = asyncio.run_coroutine_threadsafe(server.serve([listener.socket]), self._loop)
         try:
-            yield listener.socket.getsockname()
+            self.address = listener.socket.getsockname()
+            yield
         finally:
             self._loop.call_soon_threadsafe(server.leave)
             running.result(_SECONDS)

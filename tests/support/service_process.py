@@ -17,7 +17,7 @@ from signal import SIGKILL, SIGTERM, Signals
 import httpx
 
 HOST = "127.0.0.1"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.01
 _ROOT = Path(__file__).resolve().parents[2]
