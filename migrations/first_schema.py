@@ -65,7 +65,7 @@ def _create_objects() -> None:
         _text("meta"),
         sa.PrimaryKeyConstraint("org", "type", "id", name="pk_objects"),
     )
-    op.create_index("ix_objects_status", "objects", ["org", "type", "status", "id"])
+    op.create_index("ix_objects_status", "objects", ["status", "org", "type", "id"])
     audience = ["org", "audience_kind", "audience_type", "audience_id"]
     _create_partial_index("ix_objects_audience", "objects", audience, "audience_kind IS NOT NULL")
     _create_partial_index("ix_objects_payload", "objects", ["payload_name"], "payload_name IS NOT NULL")
@@ -92,7 +92,8 @@ def _create_deliveries() -> None:
         sa.PrimaryKeyConstraint("position", name="pk_deliveries"),
         sa.UniqueConstraint("id", "type", "org", "node_type", "node_id", name="uq_deliveries_key"),
     )
-    op.create_index("ix_deliveries_node", "deliveries", ["org", "node_type", "node_id", "due_at_ms", "position"])
+    outbox = ["org", "node_type", "node_id", "due_at_ms", "position"]
+    _create_partial_index("ix_deliveries_node", "deliveries", outbox, "node_id <> ''")
     op.create_table(
         "fan_outs",
         _position(),

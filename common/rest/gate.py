@@ -52,6 +52,7 @@ def _parse_basic(authorization: bytes) -> tuple[str, str]:
         app_key, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise NotAuthenticated from error
-    if not colon or not app_key or "\0" in app_key:
+    # To scrypt a secret and the same one with NUL bytes at its end are alike.
+    if not colon or not app_key or "\0" in app_key or "\0" in secret:
         raise NotAuthenticated
     return app_key, secret

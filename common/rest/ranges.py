@@ -8,8 +8,8 @@ from typing import NamedTuple
 from common.domain.chunks import Range
 from common.domain.errors import InvalidRequest
 
-#: The largest size a database column and the protocol can hold.
-MAX_SIZE_BYTES = 2**63 - 1
+#: No store can be configured to take more (1 PiB), and none has to cope with offsets beyond.
+MAX_SIZE_BYTES = 1 << 50
 
 #: 19 digits hold every size up to 2**63 - 1 and keep conversion cheap.
 _RANGE = re.compile(r"\s*[A-Za-z]+\s*=\s*(\d{1,19})-(\d{1,19})\s*")

@@ -30,7 +30,7 @@ from common.store.statements import (
     parameter,
     upsert,
 )
-from common.store.tables import deliveries, objects
+from common.store.tables import NAMES_A_NODE, deliveries, objects
 from common.sync.records import FanOut, Opening
 
 #: No rule of ours puts a due time further ahead than this: such a time was set by a clock that was wrong.
@@ -41,7 +41,7 @@ LONGEST_RETRY_MS = max(
 _LOCK = RowLock(deliveries)
 _IN_KEY_ORDER = [deliveries.c[name] for name in DELIVERY_KEY]
 _OF_OBJECT = matching(deliveries, *KEY)
-_OF_NODE = matching(deliveries, "org", *NODE)
+_OF_NODE = sa.and_(matching(deliveries, "org", *NODE), NAMES_A_NODE)
 _DUE = deliveries.c.due_at_ms
 _STATE = deliveries.c.state
 

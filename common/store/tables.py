@@ -87,7 +87,8 @@ objects = Table(
     _number("remaining_receivers"),
     _number("remaining_consumers"),
     _text("meta"),
-    Index("ix_objects_status", "org", "type", "status", "id"),
+    # Led by the status, so that no look-up by key can take it for the primary key: see `deliveries`.
+    Index("ix_objects_status", "status", "org", "type", "id"),
     _partial(
         "ix_objects_audience", "org", "audience_kind", "audience_type", "audience_id", where="audience_kind IS NOT NULL"
     ),
@@ -122,12 +123,16 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     _text("message"),
     _flag("was_sent"),
-    # Not in the order of the key: led by "org" it would look good enough for a node's outbox while the table is small, and
-    # PostgreSQL would keep that plan when it no longer is.
+    # PostgreSQL plans a statement while a table is small, when one index is as good as another, and keeps the plan when it
+    # no longer is. So each kind of look-up fits exactly one index: this one is not led by what a node's outbox asks for.
     UniqueConstraint("id", "type", "org", "node_type", "node_id", name="uq_deliveries_key"),
-    # The outbox of a node, oldest due first; what is not due for anything lies apart from it, at one end.
-    Index("ix_deliveries_node", "org", "node_type", "node_id", "due_at_ms", "position"),
+    # The outbox of a node, oldest due first; what is not due for anything lies apart from it, at one end. No name is empty:
+    # the condition only keeps the index from look-ups by key, which do not state it.
+    _partial("ix_deliveries_node", "org", "node_type", "node_id", "due_at_ms", "position", where="node_id <> ''"),
 )
+
+#: What statements about a node's deliveries say, to be served by their index.
+NAMES_A_NODE = deliveries.c.node_id != literal_column("''", Text)
 
 fan_outs = Table(
     "fan_outs",

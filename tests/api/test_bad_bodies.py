@@ -95,7 +95,7 @@ def test_data_beyond_the_limit_is_413(css: NodeUnderTest, declares: int | None) 
     assert call.pieces_taken == 0 if declares is not None else call.pieces_taken <= 3 * MIB // 65536 + 2
 
 
-@pytest.mark.parametrize("total", [3 * MIB + 1, 2**62])
+@pytest.mark.parametrize("total", [3 * MIB + 1, 1 << 50])
 def test_pieces_of_more_than_the_limit_are_413(css: NodeUnderTest, total: int) -> None:
     with nothing_changes(css):
         header = {"content-range": f"bytes {total - 4}-{total - 1}/{total}"}

@@ -45,6 +45,8 @@ class Adversary:
     def run(self) -> None:
         while not self.is_stopped:
             self._world.scheduler.sleep(self._random.expovariate(1 / self._pace_seconds))
+            # Time stands still while anybody has something to do, and that is when it matters.
+            self._world.scheduler.let_others_step(self._random.randint(0, 100))
             if self._actions and not self.is_stopped:
                 action = self._random.choice(self._actions)
                 self._world.scheduler.note(f"--- {action.__name__}")

@@ -62,7 +62,9 @@ def unsettled(world: World, model: Model) -> list[str]:
 
 def _at_cloud(world: World, model: Model) -> Iterator[str]:
     machine = world.cloud_machine
-    yield from machine.database.read(lambda uow: list(_open_ends(uow, model, "cloud", [edge.node for edge in world.edges])))
+    yield from machine.database.read(
+        lambda uow: list(_open_ends(uow, model, "cloud", [edge.node for edge in world.edges]))
+    )
     for history in model.of_owner(""):
         item = _find(machine, history)
         if (item.meta.version if item else None) != history.label and not (
@@ -138,7 +140,11 @@ def _arrived(
         return
     if copy is None or copy.instance != item.instance:
         yield f"{where}: {copy and copy.meta.version} is visible instead of {item.meta.version}"
-    elif item.payload is not None and (copy.payload is None or copy.payload.digest != item.payload.digest):
+    elif (
+        item.meta.carries_data
+        and item.payload is not None
+        and (copy.payload is None or copy.payload.digest != item.payload.digest)
+    ):
         yield f"{where}: other data than at its owner"
 
 

@@ -38,7 +38,9 @@ class ServerCall:
 
     _count = 0
 
-    def __init__(self, process: Process, label: str, method: str, target: str, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self, process: Process, label: str, method: str, target: str, headers: list[tuple[bytes, bytes]]
+    ) -> None:
         path, _, query = target.partition("?")
         self.process = process
         self.status = 0
@@ -118,7 +120,9 @@ def _told(pieces: list[bytes]) -> str:
 class Link(httpx.BaseTransport):
     """The way of one edge to the cloud."""
 
-    def __init__(self, name: str, scheduler: Scheduler, random: Random, faults: Faults, server: Callable[[], Process | None]) -> None:
+    def __init__(
+        self, name: str, scheduler: Scheduler, random: Random, faults: Faults, server: Callable[[], Process | None]
+    ) -> None:
         self.is_cut_off = False
         self._name = name
         self._scheduler = scheduler
@@ -198,7 +202,11 @@ class Link(httpx.BaseTransport):
         self._later(request, body, delay_seconds)
 
     def _repeat(self, request: httpx.Request) -> None:
-        if request.method == "PUT" and "content-length" in request.headers and int(request.headers["content-length"]) > 0:
+        if (
+            request.method == "PUT"
+            and "content-length" in request.headers
+            and int(request.headers["content-length"]) > 0
+        ):
             return  # its body is gone
         self._later(request, b"", self._random.uniform(0, 3))
 
@@ -246,7 +254,9 @@ class Answer:
     body: bytes
 
 
-def ask(process: Process | None, label: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+def ask(
+    process: Process | None, label: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> Answer:
     """A request over a perfect wire, from an activity. Raises NobodyThere."""
     if process is None or not process.is_alive:
         raise NobodyThere

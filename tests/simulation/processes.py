@@ -40,7 +40,9 @@ class Troubles:
 class Process:
     """One run of a service, from its start to its death."""
 
-    def __init__(self, name: str, scheduler: Scheduler, troubles: Troubles, replicas: list[Process | None] | None) -> None:
+    def __init__(
+        self, name: str, scheduler: Scheduler, troubles: Troubles, replicas: list[Process | None] | None
+    ) -> None:
         self.name = name
         #: The processes that share its database; None when nobody does.
         self._replicas = replicas

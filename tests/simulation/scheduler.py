@@ -120,6 +120,11 @@ class Scheduler:
         self._wait(condition, None if timeout_seconds is None else self.now + timeout_seconds)
         return condition()
 
+    def let_others_step(self, steps: int) -> None:
+        """Go on after so many steps of the world: in the middle of what happens at one moment."""
+        end = self._steps + steps
+        self._wait(lambda: self._steps >= end, None)
+
     def _wait(self, condition: Callable[[], bool] | None, wake_at: float | None) -> None:
         activity = self._current
         if activity is None:
@@ -136,7 +141,9 @@ class Scheduler:
         self._steps += 1
         # Everything takes a little: a wait too short to change the sum would be repeated for ever.
         self.now += 1e-6
-        assert self._steps < MAX_STEPS, f"turning in circles: {[a.name for a in self._activities if a.may_go_on(self.now)]}"
+        assert self._steps < MAX_STEPS, (
+            f"turning in circles: {[a.name for a in self._activities if a.may_go_on(self.now)]}"
+        )
         self.loop.run_ready()
         able = [each for each in self._activities if each.may_go_on(self.now)]
         count = len(able) + len(self._jobs)

@@ -44,9 +44,10 @@ def play(seed: int, open_database: OpenDatabase | None = None) -> World:
     root = logging.getLogger()
     root.addHandler(bugs)
     try:
-        with scaled_down(
-            inline_fan_out_nodes=random.choice([0, 1, 100]), page=random.choice([1, 2])
-        ), patch.object(housekeeping, "time", time):
+        with (
+            scaled_down(inline_fan_out_nodes=random.choice([0, 1, 100]), page=random.choice([1, 2])),
+            patch.object(housekeeping, "time", time),
+        ):
             _Story(world, random, bugs).play()
     except AssertionError as error:
         error.add_note("\n".join(world.scheduler.events))
@@ -93,9 +94,15 @@ class _Story:
         world, start = self._world, self._world.scheduler.now
         end = start + limit_seconds
         while world.scheduler.now < end:
-            world.scheduler.run(lambda: False, 1.0 if not until_settled else max(2.0, (world.scheduler.now - start) / 10))
+            world.scheduler.run(
+                lambda: False, 1.0 if not until_settled else max(2.0, (world.scheduler.now - start) / 10)
+            )
             self._check()
-            if until_settled and all(p.is_done for p in self._publishers) and not checkers.unsettled(world, self._model):
+            if (
+                until_settled
+                and all(p.is_done for p in self._publishers)
+                and not checkers.unsettled(world, self._model)
+            ):
                 return
         if until_settled:
             complaints = checkers.unsettled(world, self._model)
@@ -126,21 +133,26 @@ class _Story:
             {"destinationType": "camera"},
             {"destinationType": "robot"},
             *({"destinationType": node.type, "destinationID": node.id} for node in nodes),
-            {"destinationsList": [f"{node.type}:{node.id}" for node in random.sample(nodes, random.randint(1, len(nodes)))]},
+            {
+                "destinationsList": [
+                    f"{node.type}:{node.id}" for node in random.sample(nodes, random.randint(1, len(nodes)))
+                ]
+            },
         ]
         for n in range(random.randint(1, 4)):
             history = self._model.of(ObjectKey(ORG, random.choice(TYPES), f"down{n}"), "")
             self._start_publisher(Publisher(world, history, world.ask_cloud, Random(random.random()), audiences))
         for edge in world.edges:
-            for n in range(random.randint(0, 2)):
+            for n in range(random.randint(0, 3)):
                 history = self._model.of(ObjectKey(ORG, random.choice(TYPES), f"up-{edge.name}-{n}"), edge.name)
                 ask = partial(world.ask_edge, edge)
                 self._start_publisher(Publisher(world, history, ask, Random(random.random()), [{}]))
 
     def _start_publisher(self, publisher: Publisher) -> None:
         self._publishers.append(publisher)
-        requests = self._random.randint(2, 9)
-        self._world.scheduler.start("publisher", lambda: publisher.run(requests))
+        requests = self._random.randint(3, 14)
+        delay_seconds = self._random.uniform(0, _TROUBLED_SECONDS / 2)
+        self._world.scheduler.start("publisher", lambda: publisher.run(delay_seconds, requests))
 
     def _start_applications(self) -> None:
         world = self._world

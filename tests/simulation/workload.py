@@ -30,13 +30,14 @@ class Publisher:
         self._ask = ask
         self._random = random
         self._audiences = audiences
+        self._pace_seconds = random.choice([0.1, 2.0, 6.0])
         self._count = 0
-        self._data = b""
         self.is_done = False
 
-    def run(self, requests: int) -> None:
+    def run(self, delay_seconds: float, requests: int) -> None:
+        self._world.scheduler.sleep(delay_seconds)
         for _ in range(requests):
-            self._world.scheduler.sleep(self._random.expovariate(1 / 6))
+            self._world.scheduler.sleep(self._random.expovariate(1 / self._pace_seconds))
             if self._history.is_lost:
                 break
             action = self._random.choices(
@@ -152,8 +153,7 @@ class Publisher:
 
     def _new_data(self) -> bytes:
         size = self._random.choice([0, 1, 10, 24, 25, 90, 91, 150, 350, 700])
-        self._data = self._random.randbytes(size)
-        return self._data
+        return self._random.randbytes(size)
 
 
 class Application:

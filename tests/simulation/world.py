@@ -220,7 +220,9 @@ def _in_memory(machine: Machine) -> Database:
 _AUTHENTICATOR = DummyAuthenticator(DummyLists())
 _BASIC = {"authorization": f"Basic {base64.b64encode(f'{ADMIN}:x'.encode()).decode()}"}
 _STORAGE = replace(Storage(), root=Path("/nonexistent"), small_payload_bytes=SMALL_BYTES)
-_LINK = replace(LinkSettings(), poll_wait_seconds=15, poll_interval_seconds=2, chunk_bytes=CHUNK_BYTES, downloads_per_cpu=2)
+_LINK = replace(
+    LinkSettings(), poll_wait_seconds=15, poll_interval_seconds=2, chunk_bytes=CHUNK_BYTES, downloads_per_cpu=2
+)
 
 
 @contextmanager
@@ -246,5 +248,3 @@ def scaled_down(*, inline_fan_out_nodes: int, page: int) -> Iterator[None]:
 
 def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-

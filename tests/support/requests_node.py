@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from common.domain.ids import NodeKey
-from tests.support.requests_asgi import Call, Reply
+from tests.support.requests_asgi import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +37,6 @@ def as_node(
     """A call below /spi/v1/ with the node's own key (or that of `actor`) and its header."""
     every = {"X-Sync-Service-Dest": "/".join(node), **(headers or {})}
     return css.call(method, f"/spi/v1/{path}", body, actor=actor or "/".join(node), headers=every)
-
-
-def polling(css_request: Call, node: NodeKey = EDGE) -> Call:
-    """`css_request` with the header of the node."""
-    css_request.headers = {**css_request.headers, "x-sync-service-dest": "/".join(node)}
-    return css_request
 
 
 def register(css: NodeUnderTest, node: NodeKey = EDGE) -> None:
