@@ -79,7 +79,7 @@ def ess(conf: Path, **settings: str) -> Loaded[EssConfig]:
         ),
         ({"SmallPayloadBytes": "1048577"}, "out of range"),
         ({"HTTPPollWait": "101"}, "out of range"),
-        ({"HTTPPollWait": "101"}, "out of range"),
+        ({"MaxMetadataKB": "0"}, "out of range"),
         ({"LogTraceDestination": "file,printer"}, "write stderr, stdout or file (several with commas)"),
         ({"LogFileName": "../x"}, "is '../x', which is not a plain file name"),
     ],

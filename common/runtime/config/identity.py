@@ -83,6 +83,8 @@ class Identity:
             for key, value in required.items():
                 if not value:
                     yield Problem(key, "is required on an ESS; write a name")
+            if self.destination_type == CLOUD:
+                yield Problem("DestinationType", f"is {CLOUD}, the type of the CSS itself; write another name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

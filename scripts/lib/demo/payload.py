@@ -65,12 +65,10 @@ def _places_of_python() -> Iterator[Path]:
 
 def _files_below(place: Path) -> Iterator[tuple[int, Path]]:
     """Sizes and paths of the files in a folder and those below it, or of one file."""
-    for folder, _, names in os.walk(place) if place.is_dir() else [(place.parent, [], [place.name])]:
-        for name in names:
-            path = Path(folder, name)
-            try:
-                status = path.lstat()
-            except OSError:
-                continue  # gone meanwhile
-            if stat.S_ISREG(status.st_mode) and status.st_size <= _LARGEST_DEFAULT_BYTES and os.access(path, os.R_OK):
-                yield status.st_size, path
+    for path in place.rglob("*") if place.is_dir() else [place]:
+        try:
+            status = path.lstat()
+        except OSError:
+            continue  # gone meanwhile
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _LARGEST_DEFAULT_BYTES and os.access(path, os.R_OK):
+            yield status.st_size, path
