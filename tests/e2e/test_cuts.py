@@ -116,8 +116,7 @@ def test_an_application_repeats_one_piece_of_its_upload_at_most(deployed: Deploy
     content = Content("upload", 1, 40 * MIB)
     deployed.start()
     cloud = deployed.cloud
-    with fault_proxy(cloud.port, meter.connection) as link:
-        app = cloud.app(via_port=link.port)
+    with fault_proxy(cloud.port, meter.connection) as link, cloud.app(via_port=link.port) as app:
         app.put("big", "o", destinationType="camera")
         link.cut_after(Direction.UP, 20 * MIB)
         app.put_data_in_pieces("big", "o", content, retry_seconds=10)
