@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import httpx
-
 from common.domain.chunks import Range
 from common.domain.errors import (
     Ignored,
@@ -30,6 +28,7 @@ from common.protocol.digest_field import DIGEST_HEADER, format_digest, parse_dig
 from common.protocol.messages import Action, PollItem
 from common.protocol.routes import Capability
 from ess.services.cloud import Download
+from ess.transports.http_library import httpx
 
 #: What this edge can do beyond the baseline.
 CAPABILITIES = frozenset({Capability.WAIT, Capability.RESUME, Capability.DIGEST})
