@@ -28,7 +28,7 @@ T = TypeVar("T")
 LIST_LIMIT = 10_000
 
 
-#: While one batch of publishes is being committed, the next one is gathered and handed over.
+#: Where transactions commit side by side: one batch of publishes is being committed while the next one is handed over.
 _PUT_LANES = 2
 
 
@@ -64,7 +64,9 @@ class Exchange:
         self._staging = staging
         self._new_token = new_token
         self._chunk_bytes = chunk_bytes
-        self._puts: Batcher[PutObject, SyncObject] = Batcher(database, publisher.put_many, lanes=_PUT_LANES)
+        self._puts: Batcher[PutObject, SyncObject] = Batcher(
+            database, publisher.put_many, lanes=min(_PUT_LANES, database.parallel_commits)
+        )
 
     @property
     def staging(self) -> Staging:

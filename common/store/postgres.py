@@ -74,6 +74,7 @@ class PostgresDatabase:
         self._wakeups = wakeups
         self._on_commit = on_commit
         self._audience_of = audience_of
+        self.parallel_commits = workers
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="postgres")
 
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:

@@ -90,6 +90,10 @@ class SqliteDatabase:
         self._writer = SqliteWriter(connection, lambda: SqlUnitOfWork(session, audience_of, instances.draw), on_commit)
         self._readers = _Readers(path)
 
+    @property
+    def parallel_commits(self) -> int:
+        return 1
+
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
         return self._writer.submit(work)
 

@@ -310,6 +310,11 @@ class UnitOfWork(Protocol):
 class Database(Protocol):
     """Runs use cases as transactions. Durable on return: a result leaves `write` only after its commit would survive power loss."""
 
+    @property
+    def parallel_commits(self) -> int:
+        """How many transactions it commits side by side; 1 where all share one writer."""
+        ...
+
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
         """Queue a use case; many may share one commit. It may run more than once when others are in its way, so it has no
         effects but those on its unit of work. If `work` raises, its changes are undone and the future holds the error,

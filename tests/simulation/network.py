@@ -64,6 +64,7 @@ class ServerCall:
         self._name = f"{label} -> {process.name}: {method} {target}"
         self._task = process.scheduler.loop.create_task(self._serve(scope), name=label)
         process.tasks.add(self._task)
+        self._task.add_done_callback(process.tasks.discard)
 
     @property
     def has_ended(self) -> bool:
@@ -92,8 +93,6 @@ class ServerCall:
             self.is_over = True
             if self.status != 404:
                 self.process.scheduler.note(f"{self._name} {self.status} {_told(self.pieces)}")
-            task = asyncio.current_task()
-            self.process.tasks.discard(task)  # type: ignore[arg-type]
 
     async def _receive(self) -> Message:
         while not self._incoming:

@@ -113,6 +113,8 @@ class ProcessDatabase:
         future: Future[T] = Future()
 
         def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 result = self.write(work)
             except BaseException as error:  # noqa: BLE001 - belongs to who asked

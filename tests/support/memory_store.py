@@ -71,6 +71,8 @@ class MemoryDatabase:
         self._is_busy = False
         self._is_closed = False
 
+    parallel_commits = 1
+
     def submit(self, work: Callable[[UnitOfWork], T]) -> Future[T]:
         future: Future[T] = Future()
         try:
