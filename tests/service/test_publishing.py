@@ -7,7 +7,7 @@ import pytest
 from common.domain.errors import InvalidRequest, NotFound
 from common.domain.objects import ObjectStatus
 from common.sync.publisher import INLINE_FAN_OUT_NODES
-from tests.service.conftest import Side, key, node
+from tests.support.sides import Side, key, node
 
 
 def test_a_publish_is_due_for_exactly_the_nodes_it_addresses(cloud: Side) -> None:

@@ -9,7 +9,7 @@ from common.domain.ids import cloud_of
 from common.domain.metadata import Metadata
 from common.domain.objects import ObjectStatus, Payload
 from common.domain.reception import Answer
-from tests.service.conftest import ORG, Side, key
+from tests.support.sides import ORG, Side, key
 
 CLOUD = cloud_of(ORG)
 

@@ -9,7 +9,7 @@ from common.domain.errors import Ignored
 from common.domain.ids import NodeKey, cloud_of
 from common.domain.objects import ObjectStatus
 from common.sync.sender import PeerAnswer
-from tests.service.conftest import ORG, Side, key, node
+from tests.support.sides import ORG, Side, key, node
 
 
 def answer(side: Side, peer: NodeKey, instance: int, event: DeliveryEvent) -> None:
