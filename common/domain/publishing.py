@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 
 from common.domain.addressing import Audience, AudienceKind, audience_of, parse_destination
 from common.domain.errors import InvalidRequest
-from common.domain.ids import CLOUD, NodeKey, ObjectKey, cloud_of
+from common.domain.ids import CLOUD, ObjectKey, cloud_of
 from common.domain.metadata import Metadata, Policy
 from common.domain.names import is_valid_description, is_valid_name
 
 _HASH_ALGORITHMS = frozenset({"", "SHA1", "SHA256"})
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +29,6 @@ class LocalNode:
     @property
     def is_cloud(self) -> bool:
         return self.type == CLOUD
-
-    def key_in(self, org: str) -> NodeKey:
-        return NodeKey(org, self.type, self.id)
 
     def audience(self, meta: Metadata) -> Audience:
         """Whom an object published here is for. Whatever it says, an edge's objects go to the cloud (rest-api 4.1)."""
@@ -149,16 +143,6 @@ def _check_supported(meta: Metadata) -> None:
     }
     for name, is_set in without_effect.items():
         _check(not is_set, f"{name} is not supported by this version.")
-
-
-def parse_time(text: str) -> datetime:
-    """RFC 3339 with upper-case T and Z (rest-api 1.6). Raises InvalidRequest."""
-    if _RFC3339.fullmatch(text) is None:
-        raise InvalidRequest("A time has to be written as in RFC 3339, for example 2031-01-01T00:00:00Z.")
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidRequest("This time does not exist.") from error
 
 
 def _check(is_fine: bool, message: str) -> None:
