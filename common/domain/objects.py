@@ -9,7 +9,7 @@ import msgspec
 
 from common.domain.errors import InvalidRequest
 from common.domain.ids import ObjectKey
-from common.domain.metadata import UNLIMITED_CONSUMERS, Metadata
+from common.domain.metadata import UNLIMITED_CONSUMERS, Metadata, ServiceId
 
 
 class ObjectStatus(StrEnum):
@@ -76,6 +76,14 @@ class SyncObject:
     payload: Payload | None = None
     remaining_receivers: int = 1
     remaining_consumers: int = 1
+    #: A policy engine has seen the present policy (rest-api 3.15 `policyreceived`).
+    is_policy_received: bool = False
+    #: Destinations were changed by hand since the metadata said who they are (rest-api 3.14).
+    is_placed: bool = False
+    #: Services of an earlier policy that have not confirmed yet that the present one does not name them (rest-api 2.2).
+    dropped_services: tuple[ServiceId, ...] = ()
+    #: Orders what the applications of this node are shown: larger means shown later. 0 for objects of this node.
+    change: int = 0
 
     @property
     def instance(self) -> int:

@@ -15,13 +15,18 @@ from starlette.routing import Route, Router
 
 from common.domain.publishing import LocalNode
 from common.domain.reception import Answer
+from common.rest.access import Access
 from common.rest.body import BodyBudget
 from common.rest.data import DownloadSlots
 from common.rest.doorway import Doorway
 from common.rest.exchange import Exchange
 from common.rest.gate import Gate
 from common.rest.health import HealthApi
-from common.rest.objects import ObjectLimits, ObjectsApi
+from common.rest.object_data import ObjectData
+from common.rest.object_lists import ObjectLists
+from common.rest.object_operations import ObjectOperations
+from common.rest.object_record import ObjectLimits, ObjectRecord
+from common.rest.objects import ObjectsApi
 from common.rest.staging import Staging
 from common.runtime.authentication.cache import PrincipalCache
 from common.runtime.config.limits import Limits
@@ -87,16 +92,18 @@ class Engine:
         )
 
     def objects_api(self) -> ObjectsApi:
-        limits = self.parts.limits
-        return ObjectsApi(
-            self.parts.local,
-            self.exchange,
-            self.gate,
+        local, exchange, limits = self.parts.local, self.exchange, self.parts.limits
+        access = Access(local, self.gate, exchange)
+        data = ObjectData(exchange, self.slots, self.parts.new_token())
+        record = ObjectRecord(
+            local,
+            exchange,
+            access,
             ObjectLimits(limits.object_request_bytes, limits.metadata_bytes),
             BodyBudget(_BODY_BUDGET_BYTES),
-            self.slots,
-            self.parts.new_token(),
         )
+        operations = ObjectOperations(local, exchange, access, data)
+        return ObjectsApi(local, access, ObjectLists(exchange, access), record, operations)
 
 
 def doorway_to(engine: Engine, make_routes: Callable[[HealthApi], Sequence[Route]]) -> Doorway:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.responses import Response
 
 from common.domain import errors
@@ -47,6 +48,11 @@ def empty(status: int) -> Response:
 
 def json_body(raw: bytes) -> Response:
     return Response(raw, media_type="application/json")
+
+
+def json_or_404(items: list[dict[str, object]]) -> Response:
+    """A list; an empty one is 404 (rest-api 7.1)."""
+    return json_body(msgspec.json.encode(items)) if items else not_found()
 
 
 def word(text: str) -> Response:

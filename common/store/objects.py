@@ -9,9 +9,10 @@ import msgspec
 import sqlalchemy as sa
 
 from common.domain.addressing import Audience, AudienceKind
-from common.domain.errors import NotFound
+from common.domain.errors import InvalidRequest, NotFound
 from common.domain.ids import ObjectKey
-from common.domain.metadata import Metadata
+from common.domain.instants import parse_instant_ms
+from common.domain.metadata import Metadata, ServiceId
 from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.store.keys import DELIVERY_KEY, KEY, key_values
 from common.store.session import Overtaken, Row, Session
@@ -44,6 +45,10 @@ OBJECT_COLUMNS = [
         "payload_is_small",
         "remaining_receivers",
         "remaining_consumers",
+        "is_policy_received",
+        "is_placed",
+        "dropped_services",
+        "change",
     )
 ]
 
@@ -83,6 +88,7 @@ _COUNT_OWN = Statement(
 )
 
 _decode_meta = msgspec.json.Decoder(Metadata).decode
+_decode_services = msgspec.json.Decoder(tuple[ServiceId, ...]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -176,21 +182,39 @@ class SqlObjects:
 
 def object_of(row: Row) -> SyncObject:
     """An object from the OBJECT_COLUMNS."""
-    org, object_type, object_id, meta, status, is_own, name, size, digest, is_small, receivers, consumers = row
-    payload = None if name is None else Payload(name, size, digest, bool(is_small))
+    (
+        *key,
+        meta,
+        status,
+        is_own,
+        name,
+        size,
+        digest,
+        is_small,
+        receivers,
+        consumers,
+        is_policy_received,
+        is_placed,
+        dropped_services,
+        change,
+    ) = row
     return SyncObject(
-        ObjectKey(org, object_type, object_id),
+        ObjectKey(*key),
         _decode_meta(meta),
         ObjectStatus(status),
         bool(is_own),
-        payload,
+        None if name is None else Payload(name, size, digest, bool(is_small)),
         receivers,
         consumers,
+        bool(is_policy_received),
+        bool(is_placed),
+        _decode_services(dropped_services) if dropped_services else (),
+        change or 0,
     )
 
 
 def _row_of(item: SyncObject, audience: Audience | None) -> dict[str, object]:
-    payload = item.payload
+    payload, meta = item.payload, item.meta
     return {
         "org": item.key.org,
         "type": item.key.type,
@@ -208,5 +232,22 @@ def _row_of(item: SyncObject, audience: Audience | None) -> dict[str, object]:
         "payload_is_small": payload.is_small if payload else None,
         "remaining_receivers": item.remaining_receivers,
         "remaining_consumers": item.remaining_consumers,
-        "meta": _encode(item.meta).decode(),
+        "meta": _encode(meta).decode(),
+        "has_no_data": meta.no_data,
+        "is_public": meta.public,
+        "expires_at_ms": _instant_ms(meta.expiration),
+        "activates_at_ms": _instant_ms(meta.activation_time) if item.is_own and meta.inactive else None,
+        "policy_timestamp": meta.destination_policy.timestamp if meta.destination_policy else None,
+        "is_policy_received": item.is_policy_received,
+        "is_placed": item.is_placed,
+        "dropped_services": _encode(item.dropped_services).decode() if item.dropped_services else None,
+        "change": item.change or None,
     }
+
+
+def _instant_ms(text: str) -> int | None:
+    """What a peer sent may be no time at all: then nothing ever comes of it."""
+    try:
+        return parse_instant_ms(text) if text else None
+    except InvalidRequest:
+        return None

@@ -87,12 +87,23 @@ objects = Table(
     _number("remaining_receivers"),
     _number("remaining_consumers"),
     _text("meta"),
+    _flag("has_no_data"),
+    _flag("is_public"),
+    Column("expires_at_ms", BigInteger),
+    Column("activates_at_ms", BigInteger, comment="of an inactive object of this node"),
+    Column("policy_timestamp", BigInteger, comment="ns since 1970; null without a policy"),
+    _flag("is_policy_received"),
+    Column("is_placed", Boolean, nullable=False, comment="its destinations were changed by hand"),
+    Column("dropped_services", Text, comment="JSON: services a later policy no longer names, yet to confirm"),
+    Column("change", BigInteger, comment="orders what applications are shown; null for objects of this node"),
     # Led by the status, so that no look-up by key can take it for the primary key: see `deliveries`.
     Index("ix_objects_status", "status", "org", "type", "id"),
     _partial(
         "ix_objects_audience", "org", "audience_kind", "audience_type", "audience_id", where="audience_kind IS NOT NULL"
     ),
     _partial("ix_objects_payload", "payload_name", where="payload_name IS NOT NULL"),
+    _partial("ix_objects_expiry", "expires_at_ms", "org", "type", "id", where="expires_at_ms IS NOT NULL"),
+    _partial("ix_objects_activation", "activates_at_ms", "org", "type", "id", where="activates_at_ms IS NOT NULL"),
 )
 
 #: The nodes an explicit list names. A row whose instance is not its object's is out of date and means nothing.

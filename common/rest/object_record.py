@@ -1,0 +1,77 @@
+"""`…/{type}/{id}`: one object, its metadata read, published and deleted (rest-api 3.7 to 3.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from common.domain.errors import InvalidRequest, NotFound, TooLarge
+from common.domain.ids import ObjectKey
+from common.domain.publishing import LocalNode
+from common.protocol import codec
+from common.rest import responses
+from common.rest.access import Access
+from common.rest.body import BodyBudget, declared_length, read_body
+from common.rest.exchange import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLimits:
+    """Sizes in bytes above which a request is refused."""
+
+    request_bytes: int
+    metadata_bytes: int
+
+
+class ObjectRecord:
+    """The endpoints."""
+
+    def __init__(
+        self, local: LocalNode, exchange: Exchange, access: Access, limits: ObjectLimits, budget: BodyBudget
+    ) -> None:
+        self._local = local
+        self._exchange = exchange
+        self._access = access
+        self._limits = limits
+        self._budget = budget
+
+    async def handle(self, request: Request, key: ObjectKey) -> Response:
+        match request.method:
+            case "PUT":
+                return await self._put(request, key)
+            case "GET":
+                return await self._get(request, key)
+            case "DELETE":
+                return await self._delete(request, key)
+            case _:
+                return responses.empty(405)
+
+    async def _get(self, request: Request, key: ObjectKey) -> Response:
+        await self._access.check_may_read(await self._access.principal(request), key)
+        item = await self._exchange.get(key)
+        return responses.json_body(codec.encode_metadata(item.meta))
+
+    async def _put(self, request: Request, key: ObjectKey) -> Response:
+        principal = await self._access.principal(request)
+        await self._access.check_may_write(principal, key, None)
+        limit = self._limits.request_bytes
+        length = declared_length(request)
+        async with self._budget.hold(limit if length is None else min(length, limit)):
+            raw = await read_body(request, limit)
+            meta, data = codec.decode_put_object(raw)
+            if len(raw) - len(data or b"") * 4 // 3 > self._limits.metadata_bytes:
+                raise TooLarge(f"The metadata exceeds the limit of {self._limits.metadata_bytes} bytes.")
+            await self._exchange.put(key, meta, data, principal.owner)
+        return responses.done()
+
+    async def _delete(self, request: Request, key: ObjectKey) -> Response:
+        await self._access.check_may_write(await self._access.principal(request), key, None)
+        try:
+            await self._exchange.delete(key)
+        except NotFound:
+            if self._local.is_cloud:
+                return responses.not_found()
+            raise InvalidRequest("There is no such object to delete.") from None
+        return responses.done()
