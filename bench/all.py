@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench import backlog, fanout, footprint, notify, publish, transfer
+from bench import backlog, fanout, footprint, listeners, lists, notify, publish, transfer
 from bench.common.command_line import parser_of
 from bench.common.report import Figure, Report
 
@@ -22,6 +22,8 @@ def _quick(engine: str) -> list[Callable[[], Report]]:
         lambda: fanout.run(engine, [10, 100], 1_000),
         lambda: transfer.run(engine, [100]),
         lambda: backlog.run(engine, 5_000),
+        lambda: lists.run(engine, 1_000, 100, 5),
+        lambda: listeners.run(engine, 100, 5, 5),
     ]
 
 
@@ -33,6 +35,8 @@ def _complete(engine: str) -> list[Callable[[], Report]]:
         lambda: fanout.run(engine, [10, 100, 1000], 10_000),
         lambda: transfer.run(engine, [100, 1000, 2000]),
         lambda: backlog.run(engine, 100_000),
+        lambda: lists.run(engine, 10_000, 1_000, 30),
+        lambda: listeners.run(engine, 1_000, 20, 30),
     ]
 
 

@@ -12,6 +12,7 @@ from common.runtime.config.link import Link
 from common.runtime.config.listening import Listening
 from common.runtime.config.log_output import Logging
 from common.runtime.config.storage import Storage
+from common.runtime.config.webhooks import WebhookSettings
 from common.runtime.settings import Problem, Role
 from common.runtime.settings_reader import Loaded, read_settings
 
@@ -25,6 +26,7 @@ class CssConfig:
     listening: Listening = field(default_factory=Listening)
     storage: Storage = field(default_factory=Storage)
     link: Link = field(default_factory=Link)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     limits: Limits = field(default_factory=Limits)
     logging: Logging = field(default_factory=Logging)
 
@@ -60,6 +62,7 @@ def load_css_config(path: Path | None, environ: Mapping[str, str], *, strict: bo
         listening=reading.build(Listening),
         storage=reading.build(Storage),
         link=reading.build(Link),
+        webhooks=reading.build(WebhookSettings),
         limits=reading.build(Limits),
         logging=reading.build(Logging),
     )

@@ -12,6 +12,8 @@ from common.runtime.config.link import Link
 from common.runtime.config.listening import Listening
 from common.runtime.config.log_output import Logging
 from common.runtime.config.storage import Storage
+from common.runtime.config.webhooks import WebhookSettings
+from common.runtime.network_policy import LOCAL_NETWORKS
 from common.runtime.settings import Problem, Role
 from common.runtime.settings_reader import Loaded, read_settings
 
@@ -25,6 +27,7 @@ class EssConfig:
     listening: Listening
     storage: Storage = field(default_factory=Storage)
     link: Link
+    webhooks: WebhookSettings = field(default_factory=lambda: WebhookSettings(allowed_networks=LOCAL_NETWORKS))
     limits: Limits = field(default_factory=Limits)
     logging: Logging = field(default_factory=Logging)
 
@@ -66,6 +69,7 @@ def load_ess_config(path: Path | None, environ: Mapping[str, str], *, strict: bo
         listening=reading.build(Listening),
         storage=reading.build(Storage),
         link=reading.build(Link),
+        webhooks=reading.build(WebhookSettings),
         limits=reading.build(Limits),
         logging=reading.build(Logging),
     )

@@ -5,7 +5,43 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-_INDEXES = {"ix_objects_expiry": "expires_at_ms", "ix_objects_activation": "activates_at_ms"}
+_KEY = ("org", "type", "id")
+
+#: Columns and condition by name.
+_INDEXES: dict[str, tuple[tuple[str, ...], str]] = {
+    "ix_objects_expiry": (("expires_at_ms", *_KEY), "expires_at_ms IS NOT NULL"),
+    "ix_objects_activation": (("activates_at_ms", *_KEY), "activates_at_ms IS NOT NULL"),
+    "ix_objects_change": (("org", "type", "change"), "change IS NOT NULL"),
+    "ix_objects_public": (_KEY, "is_public"),
+    "ix_objects_policy": (_KEY, "policy_timestamp IS NOT NULL"),
+    "ix_objects_policy_news": (("org", "is_policy_received", "type", "id"), "policy_timestamp IS NOT NULL"),
+    "ix_objects_policy_time": (("org", "policy_timestamp", "type", "id"), "policy_timestamp IS NOT NULL"),
+    "ix_objects_destination": (("org", "audience_type", "audience_id", "type", "id"), "audience_type <> ''"),
+}
+
+#: Where objects of other nodes came from, which lists can ask for.
+_FILL_SENDERS = {
+    "postgresql": """
+        UPDATE objects
+        SET audience_type = meta::json ->> 'destinationType', audience_id = meta::json ->> 'destinationID'
+        WHERE NOT is_own
+    """,
+    "sqlite": """
+        UPDATE objects
+        SET audience_type = json_extract(meta, '$.destinationType'), audience_id = json_extract(meta, '$.destinationID')
+        WHERE NOT is_own
+    """,
+}
+
+#: What applications are shown already came in the order of its instances, and before everything to come.
+_NUMBER_SHOWN = """
+    UPDATE objects SET change = -numbered.number
+    FROM (
+        SELECT org, type, id, row_number() OVER (ORDER BY instance DESC, org, type, id) AS number
+        FROM objects WHERE status IN ('completelyReceived', 'objreceived', 'objdeleted')
+    ) AS numbered
+    WHERE objects.org = numbered.org AND objects.type = numbered.type AND objects.id = numbered.id
+"""
 
 
 def upgrade() -> None:
@@ -17,23 +53,40 @@ def upgrade() -> None:
         "sqlite": "UPDATE objects SET has_no_data = true WHERE json_extract(meta, '$.noData')",
     }
     op.execute(no_data[op.get_context().dialect.name])
+    op.execute(_FILL_SENDERS[op.get_context().dialect.name])
+    op.execute(_NUMBER_SHOWN)
     # Only what stands in the table needs a value made up for it.
     with op.batch_alter_table("objects") as table:
         for name in ("has_no_data", "is_public", "is_policy_received", "is_placed"):
             table.alter_column(name, server_default=None)
-    for name, column in _INDEXES.items():
-        condition = sa.text(f"{column} IS NOT NULL")
-        op.create_index(
-            name, "objects", [column, "org", "type", "id"], sqlite_where=condition, postgresql_where=condition
-        )
+    for name, (columns, where) in _INDEXES.items():
+        condition = sa.text(where)
+        op.create_index(name, "objects", columns, sqlite_where=condition, postgresql_where=condition)
+    op.drop_index("ix_object_targets_node", "object_targets")
+    op.create_index("ix_object_targets_node", "object_targets", ["node_id", "node_type", *_KEY])
+    _create_policy_terms()
 
 
 def downgrade() -> None:
+    op.drop_table("policy_terms")
+    op.drop_index("ix_object_targets_node", "object_targets")
+    op.create_index("ix_object_targets_node", "object_targets", ["org", "node_type", "node_id"])
     for name in _INDEXES:
         op.drop_index(name, "objects")
     with op.batch_alter_table("objects") as table:
         for column in reversed(_columns()):
             table.drop_column(column.name)
+
+
+def _create_policy_terms() -> None:
+    name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    op.create_table(
+        "policy_terms",
+        *[sa.Column(column, name, nullable=False) for column in _KEY],
+        sa.Column("term", name, nullable=False, comment="see policy_terms.py"),
+        sa.PrimaryKeyConstraint(*_KEY, "term", name="pk_policy_terms"),
+    )
+    op.create_index("ix_policy_terms_term", "policy_terms", ["term", *_KEY])
 
 
 def _columns() -> list[sa.Column[object]]:
@@ -48,9 +101,7 @@ def _columns() -> list[sa.Column[object]]:
         sa.Column(
             "dropped_services", sa.Text(), comment="JSON: services a later policy no longer names, yet to confirm"
         ),
-        sa.Column(
-            "change", sa.BigInteger(), comment="orders what applications are shown; null for objects of this node"
-        ),
+        sa.Column("change", sa.BigInteger(), comment="orders what applications are shown; null for everything else"),
     ]
 
 

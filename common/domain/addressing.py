@@ -12,13 +12,17 @@ from common.domain.metadata import Metadata
 #: rest-api 1.7, and what no database keeps as text.
 _FORBIDDEN = frozenset("<>\0")
 
+#: A `destinationType` no node has: `destinationID` is the name of a group.
+GROUP_TYPE = "@group"
+
 
 class AudienceKind(StrEnum):
     NODE = "node"  # one node, registered or not yet
     TYPE = "type"  # every node of a type
     LIST = "list"  # exactly the nodes named
     EVERYONE = "everyone"  # every node of the organization
-    PLACED = "placed"  # a policy object: an outside engine names the nodes
+    GROUP = "group"  # the members of a named group, whoever they are by now
+    PLACED = "placed"  # whoever is a destination by now: a policy object, whose nodes an engine names
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Audience:
     nodes: tuple[NodeKey, ...] = ()
 
     def includes(self, node: NodeKey) -> bool:
-        """Is a node with this identity addressed? A policy alone addresses nobody."""
+        """Is a node with this identity addressed? A policy alone addresses nobody, and of a group only the store knows."""
         if node.org != self.org:
             return False
         match self.kind:
@@ -44,7 +48,7 @@ class Audience:
                 return (node.type, node.id) == (self.type, self.id)
             case AudienceKind.LIST:
                 return node in self.nodes
-            case AudienceKind.PLACED:
+            case AudienceKind.PLACED | AudienceKind.GROUP:
                 return False
 
 
@@ -60,10 +64,17 @@ def audience_of(meta: Metadata) -> Audience:
         nodes = tuple(dict.fromkeys(parse_destination(org, text) for text in meta.destinations_list))
         return Audience(org, AudienceKind.LIST, nodes=nodes)
     if meta.destination_id:
+        if meta.destination_type == GROUP_TYPE:
+            return group_audience(org, meta.destination_id)
         return Audience(org, AudienceKind.NODE, meta.destination_type, meta.destination_id)
     if meta.destination_type:
         return Audience(org, AudienceKind.TYPE, meta.destination_type)
     return Audience(org, AudienceKind.EVERYONE)
+
+
+def group_audience(org: str, name: str) -> Audience:
+    """The members of one group."""
+    return Audience(org, AudienceKind.GROUP, GROUP_TYPE, name)
 
 
 def parse_destination(org: str, text: str) -> NodeKey:

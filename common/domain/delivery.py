@@ -205,6 +205,10 @@ TRANSITIONS: Mapping[DeliveryState, Mapping[type[DeliveryEvent], DeliveryState]]
 OPEN_STATES = frozenset({_PENDING, _ANNOUNCED, _FAILED, _DELETING})
 
 
+#: What a node has, or is about to have, of an object (rest-api 3.17).
+REPORTED_STATES = frozenset({_PENDING, _ANNOUNCED, _DELIVERED, _CONSUMED, _FAILED})
+
+
 class OutboxMessage(StrEnum):
     UPDATE = "update"
     DELETE = "delete"

@@ -6,7 +6,9 @@
     ├── NotAuthenticated        the caller: we do not know who this is
     ├── Forbidden               the caller: known, but not allowed
     ├── NotFound                the caller: there is no such thing
-    ├── RangeNotSatisfiable     the caller: the bytes asked for do not exist
+    │   └── RangeNotSatisfiable … the bytes asked for do not exist
+    │       └── RangeBeyondEnd  … asked by the rules of RFC 9110
+    ├── PreconditionFailed      the caller: what it made its request depend on is not so (any more)
     ├── Ignored                 the peer: about an instance that is superseded or unknown; it may stop asking
     ├── UnknownNode             the peer: it has to register
     ├── ProtocolViolation       the peer: a message that has no place in the current state
@@ -51,6 +53,18 @@ class NotFound(SyncError):
 
 class RangeNotSatisfiable(NotFound):
     """The range lies beyond the end of the data."""
+
+
+class RangeBeyondEnd(RangeNotSatisfiable):
+    """The range lies beyond the end of the data."""
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"The range lies beyond the end of the data, which has {size_bytes} bytes.")
+        self.size_bytes = size_bytes
+
+
+class PreconditionFailed(SyncError):
+    """The object is not in the version that the request depends on."""
 
 
 class Ignored(SyncError):

@@ -34,6 +34,14 @@ def parse_instant_ms(text: str) -> int:
     return -(-parse_instant_ns(text) // 1_000_000)
 
 
+def instant_ms_or_none(text: str) -> int | None:
+    """The same for what a peer sent, which may be no time at all: then nothing ever comes of it."""
+    try:
+        return parse_instant_ms(text) if text else None
+    except InvalidRequest:
+        return None
+
+
 def format_instant(ms_since_epoch: int) -> str:
     """RFC 3339 in UTC, to the second."""
     return (_EPOCH + timedelta(milliseconds=ms_since_epoch)).strftime("%Y-%m-%dT%H:%M:%SZ")

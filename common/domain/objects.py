@@ -10,6 +10,7 @@ import msgspec
 from common.domain.errors import InvalidRequest
 from common.domain.ids import ObjectKey
 from common.domain.metadata import UNLIMITED_CONSUMERS, Metadata, ServiceId
+from common.domain.signing import Verdict, is_acceptable
 
 
 class ObjectStatus(StrEnum):
@@ -39,6 +40,9 @@ REVISABLE = frozenset(
         ObjectStatus.CONSUMED_BY_DESTINATION,
     }
 )
+
+#: An inactive object can be activated in these (rest-api 3.15), and expires in them (rest-api 5.7).
+SENDING = REVISABLE - {ObjectStatus.CONSUMED_BY_DESTINATION}
 
 #: Data may be read in these (rest-api 3.10).
 READABLE = frozenset(
@@ -82,7 +86,7 @@ class SyncObject:
     is_placed: bool = False
     #: Services of an earlier policy that have not confirmed yet that the present one does not name them (rest-api 2.2).
     dropped_services: tuple[ServiceId, ...] = ()
-    #: Orders what the applications of this node are shown: larger means shown later. 0 for objects of this node.
+    #: Orders what the applications of this node are shown: larger means shown later. 0 for everything else.
     change: int = 0
 
     @property
@@ -105,19 +109,25 @@ def effective_consumers(declared: int) -> int:
 
 
 def revise(
-    current: SyncObject | None, key: ObjectKey, meta: Metadata, payload: Payload | None, instance: int
+    current: SyncObject | None,
+    key: ObjectKey,
+    meta: Metadata,
+    payload: Payload | None,
+    instance: int,
+    verdict: Verdict | None = None,
 ) -> SyncObject:
     """The next version of an own object from what the caller PUT (the table "Effects on success" of rest-api 3.8).
 
-    `meta` is validated and carries origin, owner and chunk size already; `payload` describes data that came along.
+    `meta` is validated and carries origin, owner and chunk size already; `payload` describes data that came along, and
+    `verdict` says whether it has the signature it is declared to have: without it the object has no data.
     Raises InvalidRequest when the stored object is not ours to change, or a policy would be added or removed.
     """
     if current is not None:
         check_revisable(current, meta)
     meta = msgspec.structs.replace(meta, instance_id=instance, consumers=effective_consumers(meta.consumers))
     if payload is not None and not meta.no_data:
-        status = ObjectStatus.READY
         meta = msgspec.structs.replace(meta, data_id=instance, object_size=payload.size)
+        status, payload = _verified(meta, payload, verdict)
     elif meta.no_data:
         status, payload = ObjectStatus.READY, None
         meta = msgspec.structs.replace(meta, link="", source_data_uri="", public_key="", signature="")
@@ -131,8 +141,13 @@ def revise(
     return SyncObject(key, meta, status, is_own=True, payload=payload).with_counters_restarted()
 
 
-def with_data(current: SyncObject, payload: Payload, instance: int, upload_chunk_bytes: int = 0) -> SyncObject:
-    """The next version of an own object after its data was PUT by itself, whole or in pieces (rest-api 3.11)."""
+def with_data(
+    current: SyncObject, payload: Payload, instance: int, upload_chunk_bytes: int = 0, verdict: Verdict | None = None
+) -> SyncObject:
+    """The next version of an own object after its data was PUT by itself, whole or in pieces (rest-api 3.11).
+
+    Raises InvalidRequest, and OutdatedVerdict when `verdict` is not about the signature the object declares now.
+    """
     check_accepts_data(current)
     meta = msgspec.structs.replace(
         current.meta,
@@ -142,7 +157,20 @@ def with_data(current: SyncObject, payload: Payload, instance: int, upload_chunk
         source_data_uri="",
         upload_chunk_size=upload_chunk_bytes or current.meta.upload_chunk_size,
     )
-    return replace(current, meta=meta, status=ObjectStatus.READY, payload=payload).with_counters_restarted()
+    status, kept = _verified(meta, payload, verdict)
+    return replace(current, meta=meta, status=status, payload=kept).with_counters_restarted()
+
+
+def activated(current: SyncObject) -> SyncObject:
+    """The object with nothing holding it back any more, in the same instance (rest-api 5.8).
+
+    Raises InvalidRequest when it is not one of ours to send.
+    """
+    if not current.is_own:
+        raise InvalidRequest("This object was received from another node; only its origin can activate it.")
+    if current.status not in SENDING:
+        raise InvalidRequest("This object is not waiting to be sent.")
+    return replace(current, meta=msgspec.structs.replace(current.meta, inactive=False))
 
 
 def check_revisable(current: SyncObject, meta: Metadata) -> None:
@@ -165,6 +193,13 @@ def check_accepts_data(current: SyncObject) -> None:
         raise InvalidRequest("This object is being deleted; it takes no data.")
     if current.meta.no_data:
         raise InvalidRequest("This object is declared as having no data (noData).")
+
+
+def _verified(meta: Metadata, payload: Payload, verdict: Verdict | None) -> tuple[ObjectStatus, Payload | None]:
+    """What new data makes of its object. Raises OutdatedVerdict."""
+    if is_acceptable(meta, verdict):
+        return ObjectStatus.READY, payload
+    return ObjectStatus.VERIFICATION_FAILED, None
 
 
 def _keep_data_members(meta: Metadata, current: Metadata) -> Metadata:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from common.domain.addressing import Audience, AudienceKind, audience_of, parse_destination
+from common.domain.addressing import GROUP_TYPE, Audience, AudienceKind, audience_of, parse_destination
+from common.domain.data_uris import path_of
 from common.domain.errors import InvalidRequest
 from common.domain.ids import CLOUD, ObjectKey, cloud_of
+from common.domain.instants import parse_instant_ms
 from common.domain.metadata import Metadata, Policy
 from common.domain.names import is_valid_description, is_valid_name
+from common.domain.versions import parse_range
 
 _HASH_ALGORITHMS = frozenset({"", "SHA1", "SHA256"})
 
@@ -37,15 +40,17 @@ class LocalNode:
         return Audience(meta.destination_org_id, AudienceKind.NODE, *cloud_of("")[1:])
 
 
-def completed(meta: Metadata, key: ObjectKey, local: LocalNode, owner: str, chunk_bytes: int) -> Metadata:
+def completed(meta: Metadata, key: ObjectKey, local: LocalNode, owner: str, chunk_bytes: int, now_ms: int) -> Metadata:
     """`meta` with the members that are the node's to set. The organization is the one of the key, never the body's.
 
     The origin is always this node: letting an application name another one would let it forge where answers go
     (rest-api 7.2). `owner` is `org/user` of the caller; on an edge the application's own text stands.
     """
+    policy = meta.destination_policy
     return msgspec.structs.replace(
         meta,
         destination_org_id=key.org,
+        destination_policy=policy and msgspec.structs.replace(policy, timestamp=now_ms * 1_000_000),
         origin_type=local.type,
         origin_id=local.id,
         owner_id=owner if local.is_cloud else meta.owner_id,
@@ -55,13 +60,15 @@ def completed(meta: Metadata, key: ObjectKey, local: LocalNode, owner: str, chun
     )
 
 
-def check_publishable(meta: Metadata, key: ObjectKey, local: LocalNode, *, has_data: bool) -> None:
+def check_publishable(meta: Metadata, key: ObjectKey, local: LocalNode, *, has_data: bool, now_ms: int) -> None:
     """Raises InvalidRequest for the first rule `meta` breaks, in the order of rest-api 3.8 (checks 3 to 20)."""
     _check_identity(meta, key)
     _check(meta.hash_algorithm in _HASH_ALGORITHMS, "hashAlgorithm has to be empty, SHA1 or SHA256.")
     for name, text in (("publicKey", meta.public_key), ("signature", meta.signature)):
         _check(_is_base64(text), f"{name} is not valid base64.")
-    _check(not (meta.expiration and not local.is_cloud), "expiration can be set on the cloud only.")
+    if meta.expiration:
+        _check(local.is_cloud, "expiration can be set on the cloud only.")
+        _check(parse_instant_ms(meta.expiration) >= now_ms, "expiration is in the past.")
     _check(not meta.version or is_valid_name(meta.version), "version contains characters that are not allowed.")
     _check(is_valid_description(meta.description), "description must not contain a tag such as <b>.")
     _check(not (meta.meta_only and has_data), "metaOnly says that no data comes along, but there is data.")
@@ -70,11 +77,12 @@ def check_publishable(meta: Metadata, key: ObjectKey, local: LocalNode, *, has_d
         not meta.autodelete or meta.destinations_list is not None or bool(meta.destination_id),
         "autodelete needs a destinationsList or a destinationID.",
     )
+    if meta.inactive and meta.activation_time:
+        _check(parse_instant_ms(meta.activation_time) >= now_ms, "activationTime is in the past.")
     _check(not meta.deleted, "deleted must not be set; use DELETE.")
     _check_data_uris(meta, local, has_data)
     _check_origin(meta)
     _check(has_data or (meta.object_size >= 0 and meta.data_id >= 0), "objectSize and dataID must not be negative.")
-    _check_supported(meta)
 
 
 def _check_identity(meta: Metadata, key: ObjectKey) -> None:
@@ -90,8 +98,12 @@ def _check_addressing(meta: Metadata, org: str, local: LocalNode) -> None:
     if meta.destinations_list is not None:
         _check(local.is_cloud, "destinationsList can be used on the cloud only.")
         _check(not meta.destination_type, "destinationsList and destinationType exclude each other.")
-        for text in meta.destinations_list:
-            parse_destination(org, text)
+        is_of_nodes = all(parse_destination(org, text).type != GROUP_TYPE for text in meta.destinations_list)
+        _check(
+            is_of_nodes, f"destinationsList names nodes; an object for a group has the destinationType {GROUP_TYPE}."
+        )
+    is_for_all_groups = meta.destination_type == GROUP_TYPE and not meta.destination_id
+    _check(not is_for_all_groups, f"The destinationType {GROUP_TYPE} needs the name of the group as destinationID.")
     if meta.destination_policy is not None:
         is_alone = not meta.destination_type and meta.destinations_list is None
         _check(is_alone, "destinationPolicy excludes destinationType and destinationsList.")
@@ -108,41 +120,23 @@ def _check_policy(policy: Policy) -> None:
     for service in policy.services or ():
         is_complete = bool(service.org_id and service.arch and service.service_name and service.version)
         _check(is_complete, "A policy service needs orgID, arch, serviceName and version.")
+        parse_range(service.version)
 
 
 def _check_data_uris(meta: Metadata, local: LocalNode, has_data: bool) -> None:
     if meta.destination_data_uri:
         _check(local.is_cloud, "destinationDataUri can be set on the cloud only.")
-        _check(
-            meta.destination_data_uri.startswith("file:///"), "destinationDataUri has to be a file: URI without a host."
-        )
+        path_of(meta.destination_data_uri, "destinationDataUri")
     if meta.source_data_uri:
         _check(not local.is_cloud, "sourceDataUri can be set on an edge only.")
         _check(not has_data, "sourceDataUri and data exclude each other.")
-        _check(meta.source_data_uri.startswith("file:///"), "sourceDataUri has to be a file: URI without a host.")
+        path_of(meta.source_data_uri, "sourceDataUri")
 
 
 def _check_origin(meta: Metadata) -> None:
     if meta.origin_type and meta.origin_id:
         _check(is_valid_name(meta.origin_type), "originType contains characters that are not allowed.")
         _check(is_valid_name(meta.origin_id), "originID contains characters that are not allowed.")
-
-
-def _check_supported(meta: Metadata) -> None:
-    """Members whose effect this version does not have are refused rather than silently accepted."""
-    without_effect = {
-        "expiration": meta.expiration,
-        "inactive": meta.inactive,
-        "activationTime": meta.activation_time,
-        "autodelete": meta.autodelete,
-        "destinationPolicy": meta.destination_policy is not None,
-        "destinationDataUri": meta.destination_data_uri,
-        "sourceDataUri": meta.source_data_uri,
-        "hashAlgorithm with publicKey and signature": meta.is_signed and not meta.no_data,
-        "public": meta.public,
-    }
-    for name, is_set in without_effect.items():
-        _check(not is_set, f"{name} is not supported by this version.")
 
 
 def _check(is_fine: bool, message: str) -> None:

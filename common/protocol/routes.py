@@ -11,9 +11,13 @@ from common.domain.ids import NodeKey, ObjectKey
 PREFIX = "/spi/v1"
 POLL_PATH = f"{PREFIX}/objects/"
 
+RESEND = "resend"
+
 #: `org/type/id` of the calling node; has to agree with its credentials.
 NODE_HEADER = "X-Sync-Service-Dest"
 CAPABILITIES_HEADER = "Sync-Capabilities"
+#: At registration: `name=value, …` with percent-encoded values, all that the node says about itself.
+LABELS_HEADER = "Sync-Labels"
 
 
 class Capability:
@@ -34,6 +38,11 @@ def node_call_path(call: str, node: NodeKey) -> str:
 
 def object_path(key: ObjectKey, instance: int, data_id: int, action: str) -> str:
     return f"{PREFIX}/objects/{_join(key)}/{instance}/{data_id}/{action}"
+
+
+def resend_path(org: str) -> str:
+    """An edge wants everything that is addressed to it again (wire-protocol 2.1)."""
+    return f"{PREFIX}/objects/{_join([org])}/{RESEND}"
 
 
 def node_header(node: NodeKey) -> bytes:

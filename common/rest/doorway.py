@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.rest import problems, responses
 
 _HEADERS: list[tuple[bytes, bytes]] = [
     (b"cache-control", b"no-store, no-cache, must-revalidate"),
@@ -29,23 +32,21 @@ class Doorway:
             return
         path = scope["path"]
         if self.is_draining and not path.startswith(_ALWAYS_OPEN):
-            await _refuse(send)
+            refusal = problems.negotiated(HTTPConnection(scope), responses.stopping())
+            await refusal(scope, receive, _with_headers(send, _HEADERS))
             return
         if not path.startswith("/api/"):
             await self._app(scope, receive, send)
             return
         self.client_requests += 1
         headers = [*_HEADERS, _HSTS] if scope["scheme"] == "https" else _HEADERS
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+        await self._app(scope, receive, _with_headers(send, headers))
 
 
-async def _refuse(send: Send) -> None:
-    headers = [*_HEADERS, (b"content-length", b"0"), (b"connection", b"close"), (b"retry-after", b"2")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *headers]
+        await send(message)
+
+    return send_with_headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from common.domain.errors import SyncError
-from common.rest import responses
+from common.rest import problems, responses
 from common.runtime.logs import fields
 
 log = logging.getLogger(__name__)
@@ -23,27 +24,50 @@ class Endpoint:
     """Answers requests by `handle`, which decides about methods itself: the reference checks some before and some after
     authentication.
 
+    HEAD is answered as GET without the body, unless `head_is_get` is false: where GET has effects.
     Being an application of its own rather than a function spares each request two layers of exception handling, a fifth
     of the cost of a small PUT.
     """
 
-    def __init__(self, handle: Handler) -> None:
+    def __init__(self, handle: Handler, *, head_is_get: bool = True) -> None:
         self._handle = handle
+        self._head_is_get = head_is_get
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
+        is_head = self._head_is_get and scope["method"] == "HEAD"
+        request = Request(_as_get(scope) if is_head else scope, receive, send)
+        error: Exception | None = None
         try:
             response = await self._handle(request)
-        except SyncError as error:
-            response = responses.failure(error)
+        except SyncError as caught:
+            error, response = caught, responses.failure(caught)
         except ClientDisconnect:
             return
-        except Exception:
-            log.exception("request_failed", extra=fields(method=request.method, path=scope["path"]))
-            response = responses.internal_error()
-        await response(scope, receive, send)
+        except Exception as caught:
+            log.exception("request_failed", extra=fields(method=scope["method"], path=scope["path"]))
+            error, response = caught, responses.internal_error()
+        if response.status_code >= 400:
+            response = problems.negotiated(request, response, error)
+        if is_head:
+            await _send_head(response, send)
+        else:
+            await response(scope, receive, send)
 
 
-def route(path: str, handle: Handler) -> Route:
-    """A route that takes every method."""
-    return Route(path, Endpoint(handle))
+def route(path: str, handle: Handler, *, head_is_get: bool = True) -> Route:
+    """A route that takes every method, and every path below `path` if that ends in `{…:path}`, line breaks included."""
+    made = Route(path, Endpoint(handle, head_is_get=head_is_get))
+    made.path_regex = re.compile(made.path_regex.pattern, re.DOTALL)
+    return made
+
+
+def _as_get(scope: Scope) -> Scope:
+    """Ranges are defined for GET alone (RFC 9110, 14.2)."""
+    headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+    return {**scope, "method": "GET", "headers": headers}
+
+
+async def _send_head(response: Response, send: Send) -> None:
+    """A body that would be streamed is not even opened."""
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": b""})

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from common.domain.delivery import Delivery
 from common.domain.errors import NotFound, SyncError
 from common.domain.ids import ObjectKey
 from common.domain.metadata import Metadata
-from common.domain.objects import LISTED_AS_UPDATED, READABLE, ObjectStatus, SyncObject, check_accepts_data
+from common.domain.objects import READABLE, ObjectStatus, Payload, SyncObject, check_accepts_data
+from common.domain.preconditions import UNCONDITIONAL, Precondition, data_validator
 from common.domain.publishing import LocalNode, check_publishable, completed
+from common.domain.signing import OutdatedVerdict, Verdict, WrongSignature
+from common.rest.arrivals import Arrivals
 from common.rest.ranges import ContentRange
 from common.rest.staging import Staging
 from common.runtime.batching import Batcher
@@ -22,11 +24,10 @@ from common.sync.receiver import Receiver
 from common.sync.records import Upload
 from common.sync.uploads import Uploads
 
+if TYPE_CHECKING:
+    from common.sync.dry_run import Plan
+
 T = TypeVar("T")
-
-#: Objects in one answer of a list that has no paging in the reference's interface; a poller sees the rest after these.
-LIST_LIMIT = 10_000
-
 
 #: Where transactions commit side by side: one batch of publishes is being committed while the next one is handed over.
 _PUT_LANES = 2
@@ -55,6 +56,8 @@ class Exchange:
         staging: Staging,
         new_token: Callable[[], str],
         chunk_bytes: int,
+        now_ms: Callable[[], int],
+        arrivals: Arrivals,
     ) -> None:
         self._local = local
         self._database = database
@@ -64,6 +67,8 @@ class Exchange:
         self._staging = staging
         self._new_token = new_token
         self._chunk_bytes = chunk_bytes
+        self._now_ms = now_ms
+        self._arrivals = arrivals
         self._puts: Batcher[PutObject, SyncObject] = Batcher(
             database, publisher.put_many, lanes=min(_PUT_LANES, database.parallel_commits)
         )
@@ -72,39 +77,99 @@ class Exchange:
     def staging(self) -> Staging:
         return self._staging
 
-    async def put(self, key: ObjectKey, meta: Metadata, data: bytes | None, owner: str) -> None:
-        """Create or update an own object; durable on return. Raises InvalidRequest."""
-        check_publishable(meta, key, self._local, has_data=bool(data))
-        meta = completed(meta, key, self._local, owner, self._chunk_bytes)
-        if data is None or meta.no_data or self._staging.is_small_size(len(data)):
-            await self._puts.submit(PutObject(key, meta, data=None if meta.no_data else data))
-            return
-        payload = await self._staging.take_bytes(data, payload_name(key, self._new_token()))
+    async def put(
+        self,
+        key: ObjectKey,
+        meta: Metadata,
+        data: bytes | None,
+        owner: str,
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> None:
+        """Create or update an own object; durable on return.
+
+        Raises InvalidRequest, PreconditionFailed, and VerificationFailed when the object is stored without its data, which
+        does not have the signature it is declared to have.
+        """
+        now_ms = self._now_ms()
+        check_publishable(meta, key, self._local, has_data=bool(data), now_ms=now_ms)
+        meta = completed(meta, key, self._local, owner, self._chunk_bytes, now_ms)
+        arrival = await self._arrivals.of_publish(meta, data, payload_name(key, self._new_token()))
         try:
-            await self._puts.submit(PutObject(key, meta, payload=payload))
+            await self._puts.submit(
+                PutObject(
+                    key, meta, arrival.data, arrival.payload, arrival.digest, arrival.verdict, precondition=precondition
+                )
+            )
+            arrival.check()
         except SyncError:
-            await self._staging.drop(payload.name)
+            await self._arrivals.drop(arrival)
             raise
 
-    async def put_data(self, key: ObjectKey, size: int | None, body: AsyncIterator[bytes]) -> None:
-        """Replace the data of an own object; durable on return. Raises NotFound, InvalidRequest, TooLarge."""
-        await self._check_accepts_data(key)
+    async def rehearse(
+        self,
+        key: ObjectKey,
+        meta: Metadata,
+        data: bytes | None,
+        owner: str,
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> Plan:
+        """What `put` would do; nothing is changed. Raises what it raises."""
+        # Imported here: hardly anybody asks.
+        from common.sync.dry_run import plan_publish
+
+        now_ms = self._now_ms()
+        check_publishable(meta, key, self._local, has_data=bool(data), now_ms=now_ms)
+        meta = completed(meta, key, self._local, owner, self._chunk_bytes, now_ms)
+        arrival = await self._arrivals.rehearsed(meta, data)
+        arrival.check()
+        command = PutObject(
+            key, meta, arrival.data, arrival.payload, arrival.digest, arrival.verdict, precondition=precondition
+        )
+        return await self._read(lambda uow: plan_publish(uow, self._local, self._publisher, command))
+
+    async def put_data(
+        self, key: ObjectKey, size: int | None, body: AsyncIterator[bytes], precondition: Precondition = UNCONDITIONAL
+    ) -> Payload:
+        """Replace the data of an own object; durable on return.
+
+        Raises NotFound, InvalidRequest, TooLarge, PreconditionFailed, and VerificationFailed as `put` does.
+        """
+        await self._check_accepts_data(key, precondition)
         self._staging.check_size(size)
         payload, data = await self._staging.take_whole(body, payload_name(key, self._new_token()))
         try:
-            await self._write(lambda uow: self._publisher.put_data(uow, key, payload, data))
+            published = await self._publish_data(
+                key,
+                payload,
+                data,
+                lambda uow, verdict: self._publisher.put_data(
+                    uow, key, payload, data, verdict=verdict, precondition=precondition
+                ),
+            )
+            if published.status is ObjectStatus.VERIFICATION_FAILED:
+                raise WrongSignature
         except SyncError:
             if data is None:
                 await self._staging.drop(payload.name)
             raise
+        return payload
 
-    async def put_data_piece(self, key: ObjectKey, piece: ContentRange, body: AsyncIterator[bytes]) -> None:
+    async def put_data_piece(
+        self,
+        key: ObjectKey,
+        piece: ContentRange,
+        body: AsyncIterator[bytes],
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> None:
         """One piece of an upload; durable on return. The piece that completes the upload publishes the object.
 
-        Raises NotFound, InvalidRequest, TooLarge, Ignored.
+        Who changes the data after `precondition` was found to hold ends the upload with it.
+        Raises NotFound, InvalidRequest, TooLarge, Ignored, PreconditionFailed.
         """
         self._staging.check_size(piece.total)
-        upload = await self._write(lambda uow: self._uploads.begin(uow, key, piece.start, piece.end, piece.total))
+        upload = await self._write(
+            lambda uow: self._uploads.begin(uow, key, piece.start, piece.end, piece.total, precondition)
+        )
         # After a crash between the last piece and its publication the staging area may be sealed already.
         if not upload.coverage.covers(upload.total_bytes):
             starts_over = await self._take_piece(upload, piece, body)
@@ -119,7 +184,9 @@ class Exchange:
             )
         if upload.coverage.covers(upload.total_bytes):
             payload = await self._staging.seal(upload.staged, upload.total_bytes)
-            await self._write(lambda uow: self._uploads.complete(uow, upload, payload))
+            await self._publish_data(
+                key, payload, None, lambda uow, verdict: self._uploads.complete(uow, upload, payload, verdict)
+            )
 
     async def get(self, key: ObjectKey) -> SyncObject:
         """Raises NotFound."""
@@ -143,46 +210,30 @@ class Exchange:
 
         return await self._read(look_up)
 
-    async def list_updated(self, org: str, object_type: str, *, include_received: bool) -> list[Metadata]:
-        """What the polling call shows (rest-api 3.4), by object id."""
-        statuses = LISTED_AS_UPDATED | ({ObjectStatus.RECEIVED} if include_received else set())
+    async def delete(self, key: ObjectKey, precondition: Precondition = UNCONDITIONAL) -> None:
+        """Raises NotFound, InvalidRequest, PreconditionFailed."""
+        await self._write(lambda uow: self._publisher.delete(uow, key, precondition))
 
-        def look_up(uow: UnitOfWork) -> list[Metadata]:
-            found = uow.objects.list_of_type(org, object_type, statuses=statuses, after="", limit=LIST_LIMIT)
-            return [item.meta for item in found]
+    async def _publish_data(
+        self,
+        key: ObjectKey,
+        payload: Payload,
+        data: bytes | None,
+        publish: Callable[[UnitOfWork, Verdict | None], SyncObject],
+    ) -> SyncObject:
+        """Judge the data by the signature the object declares, and again when that was changed in the meantime."""
+        while True:
+            verdict = await self._arrivals.judge((await self.get(key)).meta, payload, data)
+            try:
+                return await self._write(lambda uow: publish(uow, verdict))  # noqa: B023 - done before the next round
+            except OutdatedVerdict:
+                continue
 
-        return await self._read(look_up)
-
-    async def list_all(self, org: str, object_type: str) -> list[tuple[SyncObject, list[Delivery]]]:
-        """Every object of the type with its destinations (rest-api 3.5), by object id."""
-
-        def look_up(uow: UnitOfWork) -> list[tuple[SyncObject, list[Delivery]]]:
-            found = uow.objects.list_of_type(org, object_type, statuses=None, after="", limit=LIST_LIMIT)
-            with_destinations = self._local.is_cloud
-            return [(o, uow.deliveries.list_of_object(o.key) if with_destinations and o.is_own else []) for o in found]
-
-        return await self._read(look_up)
-
-    async def destinations(self, key: ObjectKey) -> list[Delivery]:
-        """Raises NotFound."""
-        return await self._read(lambda uow: self._publisher.destinations(uow, key))
-
-    async def delete(self, key: ObjectKey) -> None:
-        """Raises NotFound, InvalidRequest."""
-        await self._write(lambda uow: self._publisher.delete(uow, key))
-
-    async def mark_received(self, key: ObjectKey) -> None:
-        """Raises InvalidRequest, as do the next two."""
-        await self._write(lambda uow: self._receiver.received_by_application(uow, key))
-
-    async def mark_consumed(self, key: ObjectKey) -> None:
-        await self._write(lambda uow: self._receiver.consumed_by_application(uow, key))
-
-    async def mark_deleted(self, key: ObjectKey) -> None:
-        await self._write(lambda uow: self._receiver.deletion_confirmed_by_application(uow, key))
-
-    async def _check_accepts_data(self, key: ObjectKey) -> None:
-        check_accepts_data(await self.get(key))
+    async def _check_accepts_data(self, key: ObjectKey, precondition: Precondition) -> None:
+        """Looked at before the body is: who is refused need not send it. It is looked at again with the change."""
+        item = await self.get(key)
+        check_accepts_data(item)
+        precondition.check(data_validator(item))
 
     async def _take_piece(self, upload: Upload, piece: ContentRange, body: AsyncIterator[bytes]) -> bool:
         """Stage one piece. Whether it differs from what was there in its place: then this is another upload, and what is

@@ -10,12 +10,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from common.domain.errors import SyncError
-from common.domain.principals import check_may_use_api
 from common.rest import responses
+from common.rest.access import Access
 from common.rest.doorway import Doorway
-from common.rest.gate import Gate
 from common.rest.paths import flag
-from common.sync.ports import Clock, Database, UnitOfWork
+from common.runtime.database_watch import DatabaseHealth, DatabaseWatch
+from common.sync.ports import Clock, UnitOfWork
+
+#: The colours in terms of the reference's resend interval of ten seconds: red for 12 of them after an error, yellow for 60.
+_RED_SECONDS = 120.0
+_YELLOW_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,10 @@ class Usage:
 class HealthApi:
     """The endpoints."""
 
-    def __init__(self, node_type: str, database: Database, gate: Gate, doorway: Doorway, clock: Clock) -> None:
+    def __init__(self, node_type: str, database: DatabaseWatch, access: Access, doorway: Doorway, clock: Clock) -> None:
         self._node_type = node_type
         self._database = database
-        self._gate = gate
+        self._access = access
         self._doorway = doorway
         self._clock = clock
         self._started_at = clock.monotonic()
@@ -41,21 +45,17 @@ class HealthApi:
             details = flag(request.query_params, "details")
         except ValueError:
             return responses.empty(400)
-        check_may_use_api(await self._gate.principal(request))
+        self._access.check_may_use_api(await self._access.principal(request))
         is_up = await self._database_answers()
-        colour = "green" if is_up else "red"
+        database = self._database.health()
+        colour = colour_of(database, is_up=is_up)
         shown: dict[str, object] = {
             "general": {
                 "nodeType": self._node_type,
                 "healthStatus": colour,
                 "upTime": int(self._clock.monotonic() - self._started_at),
             },
-            "dbHealth": {
-                "dbStatus": colour,
-                "disconnectedFromDB": not is_up,
-                "dbReadFailures": 0,
-                "dbWriteFailures": 0,
-            },
+            "dbHealth": _shown_database(database, colour, is_up),
         }
         usage = await self._usage() if details and is_up else None
         if usage is not None:
@@ -95,3 +95,25 @@ class HealthApi:
             return await asyncio.to_thread(self._database.read, look)
         except SyncError:
             return None
+
+
+def colour_of(database: DatabaseHealth, *, is_up: bool) -> str:
+    """green, yellow or red (rest-api 3.21)."""
+    since = database.since_last_failure_seconds
+    if not is_up or (since is not None and since < _RED_SECONDS):
+        return "red"
+    return "yellow" if since is not None and since < _YELLOW_SECONDS else "green"
+
+
+def _shown_database(database: DatabaseHealth, colour: str, is_up: bool) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "dbStatus": colour,
+        "disconnectedFromDB": not is_up,
+        "dbReadFailures": database.read_failures,
+        "dbWriteFailures": database.write_failures,
+    }
+    if database.last_outage_seconds:
+        shown["lastDisconnectFromDBDuration"] = int(database.last_outage_seconds * 1000)
+    if database.since_last_failure_seconds:
+        shown["timeSinceLastReadWriteError"] = int(database.since_last_failure_seconds)
+    return shown

@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain.ids import ObjectKey
+from common.rest import conditions
 from common.rest import data as data_responses
-from common.rest import responses
 from common.rest.body import declared_length
 from common.rest.exchange import Exchange
-from common.rest.ranges import parse_content_range, parse_range
+from common.rest.ranges import parse_content_range, parse_range, range_of_rfc
 
 #: Which process took a piece of an upload; the client only wants it to be there (rest-api 3.11).
 UPLOAD_OWNER_HEADER = "MMS-Upload-Owner"
@@ -25,20 +25,31 @@ class ObjectData:
         self._process_id = process_id
 
     async def get(self, request: Request, key: ObjectKey) -> Response:
-        header = request.headers.get("range")
-        wanted = parse_range(header) if header else None
+        header, if_range = request.headers.get("range"), request.headers.get("if-range")
+        # The reference's form of Range is checked before anything else is; with If-Range, RFC 9110 holds.
+        wanted = parse_range(header) if header and if_range is None else None
         data = await self._exchange.readable_data(key)
+        known = conditions.unless_known(request, data.digest)
+        if known is not None:
+            return known
+        fields = {"accept-ranges": "bytes", "etag": conditions.etag(data.digest)}
         store = self._exchange.staging.store
         # A range that covers everything is answered as the whole: the download client tells the two apart (rest-api 3.10).
-        if wanted is None or (wanted.start == 0 and wanted.end >= data.size > 0):
-            return data_responses.whole(data, store)
-        return data_responses.part(data, wanted, store, self._slots)
+        if wanted is not None and wanted.start == 0 and wanted.end >= data.size > 0:
+            wanted = None
+        if header and if_range is not None and conditions.is_unchanged(if_range, data.digest):
+            wanted = range_of_rfc(header, data.size)
+        if wanted is None:
+            return data_responses.whole(data, store, fields)
+        return data_responses.part(data, wanted, store, self._slots, fields)
 
     async def put(self, request: Request, key: ObjectKey) -> Response:
         header = request.headers.get("content-range")
+        precondition = conditions.precondition(request)
         if header is None:
-            await self._exchange.put_data(key, declared_length(request), request.stream())
-            return responses.done()
+            size = declared_length(request)
+            payload = await self._exchange.put_data(key, size, request.stream(), precondition)
+            return Response(status_code=204, headers={"etag": conditions.etag(payload.digest)})
         piece = parse_content_range(header)
-        await self._exchange.put_data_piece(key, piece, request.stream())
+        await self._exchange.put_data_piece(key, piece, request.stream(), precondition)
         return Response(status_code=204, headers={UPLOAD_OWNER_HEADER: self._process_id})

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain.errors import InvalidRequest, NotFound, TooLarge
 from common.domain.ids import ObjectKey
+from common.domain.preconditions import metadata_validator
 from common.domain.publishing import LocalNode
 from common.protocol import codec
-from common.rest import responses
+from common.rest import conditions, responses
 from common.rest.access import Access
 from common.rest.body import BodyBudget, declared_length, read_body
 from common.rest.exchange import Exchange
+from common.rest.paths import flag
+
+if TYPE_CHECKING:
+    from common.sync.dry_run import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +57,17 @@ class ObjectRecord:
 
     async def _get(self, request: Request, key: ObjectKey) -> Response:
         await self._access.check_may_read(await self._access.principal(request), key)
-        item = await self._exchange.get(key)
-        return responses.json_body(codec.encode_metadata(item.meta))
+        meta = (await self._exchange.get(key)).meta
+        validator = metadata_validator(meta)
+        known = conditions.unless_known(request, validator)
+        if known is not None:
+            return known
+        return responses.json_body(codec.encode_metadata(meta), {"etag": conditions.etag(validator)})
 
     async def _put(self, request: Request, key: ObjectKey) -> Response:
         principal = await self._access.principal(request)
         await self._access.check_may_write(principal, key, None)
+        precondition = conditions.precondition(request)
         limit = self._limits.request_bytes
         length = declared_length(request)
         async with self._budget.hold(limit if length is None else min(length, limit)):
@@ -63,15 +75,43 @@ class ObjectRecord:
             meta, data = codec.decode_put_object(raw)
             if len(raw) - len(data or b"") * 4 // 3 > self._limits.metadata_bytes:
                 raise TooLarge(f"The metadata exceeds the limit of {self._limits.metadata_bytes} bytes.")
-            await self._exchange.put(key, meta, data, principal.owner)
+            await self._access.check_may_write(principal, key, meta)
+            if _is_dry_run(request):
+                return _shown_plan(await self._exchange.rehearse(key, meta, data, principal.owner, precondition))
+            await self._exchange.put(key, meta, data, principal.owner, precondition)
         return responses.done()
 
     async def _delete(self, request: Request, key: ObjectKey) -> Response:
-        await self._access.check_may_write(await self._access.principal(request), key, None)
+        await self._access.check_may_change(await self._access.principal(request), key)
         try:
-            await self._exchange.delete(key)
+            await self._exchange.delete(key, conditions.precondition(request))
         except NotFound:
             if self._local.is_cloud:
                 return responses.not_found()
             raise InvalidRequest("There is no such object to delete.") from None
         return responses.done()
+
+
+def _is_dry_run(request: Request) -> bool:
+    try:
+        return flag(request.query_params, "dry_run") is True
+    except ValueError:
+        raise InvalidRequest("dry_run has to be true or false.") from None
+
+
+def _shown_plan(plan: Plan) -> Response:
+    shown = {
+        "destinations": [
+            {
+                "destinationType": each.node.type,
+                "destinationID": each.node.id,
+                "action": each.action,
+                "why": each.why,
+            }
+            for each in plan.destinations
+        ],
+        "count": plan.count,
+        "bytes": plan.payload_bytes,
+        "reason": plan.reason,
+    }
+    return responses.json_body(msgspec.json.encode(shown))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.domain.errors import InvalidRequest
 from common.domain.ids import ObjectKey
 from common.domain.publishing import LocalNode
 from common.rest import responses
@@ -18,6 +17,7 @@ from common.rest.object_lists import ObjectLists
 from common.rest.object_operations import ObjectOperations
 from common.rest.object_record import ObjectRecord
 from common.rest.paths import check_names, segments_below
+from common.rest.webhooks import WebhookRegistrations
 
 PREFIX = "/api/v1/objects"
 
@@ -32,12 +32,14 @@ class ObjectsApi:
         lists: ObjectLists,
         record: ObjectRecord,
         operations: ObjectOperations,
+        webhooks: WebhookRegistrations,
     ) -> None:
         self._local = local
         self._access = access
         self._lists = lists
         self._record = record
         self._operations = operations
+        self._webhooks = webhooks
 
     async def handle(self, request: Request) -> Response:
         """Any method, any path below PREFIX."""
@@ -67,13 +69,14 @@ class ObjectsApi:
 
     async def _type(self, request: Request, org: str, object_type: str) -> Response:
         check_names(organization=org, object_type=object_type)
-        if request.method not in ("GET", "PUT"):
-            return responses.empty(405)
-        principal = await self._access.principal(request)
-        if request.method == "PUT":
-            await self._access.sees_all(principal, org, object_type)
-            raise InvalidRequest("Webhooks are not supported by this version.")
-        return await self._lists.of_type(request, principal, org, object_type)
+        match request.method:
+            case "GET":
+                principal = await self._access.principal(request)
+                return await self._lists.of_type(request, principal, org, object_type)
+            case "PUT":
+                return await self._webhooks.put(request, org, object_type)
+            case _:
+                return responses.empty(405)
 
 
 def _key(org: str, object_type: str, object_id: str) -> ObjectKey:

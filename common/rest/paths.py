@@ -26,12 +26,17 @@ def check_names(**names: str) -> None:
             raise InvalidRequest(f"The {what.replace('_', ' ')} in the path contains characters that are not allowed.")
 
 
+def first(parameters: QueryParams, name: str) -> str:
+    """A query parameter (rest-api 1.6), the first of several; absent is the same as empty."""
+    return next(iter(parameters.getlist(name)), "")
+
+
 def flag(parameters: QueryParams, name: str) -> bool | None:
     """A boolean query parameter (rest-api 1.6); None when absent or empty. The first of several counts.
 
     Raises ValueError for anything else.
     """
-    value = next(iter(parameters.getlist(name)), None)
+    value = first(parameters, name)
     if not value:
         return None
     if value in ("1", "t", "T", "TRUE", "true", "True"):

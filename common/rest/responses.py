@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain import errors
@@ -15,6 +16,8 @@ STATUS: dict[type[errors.SyncError], int] = {
     errors.NotAuthenticated: 403,  # never 401: clients compare (rest-api 1.4)
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.RangeBeyondEnd: 416,
+    errors.PreconditionFailed: 412,
     errors.Ignored: 409,
     errors.UnknownNode: 424,
     errors.ProtocolViolation: 409,
@@ -46,8 +49,8 @@ def empty(status: int) -> Response:
     return Response(status_code=status)
 
 
-def json_body(raw: bytes) -> Response:
-    return Response(raw, media_type="application/json")
+def json_body(raw: bytes, headers: dict[str, str] | None = None) -> Response:
+    return Response(raw, headers=headers, media_type="application/json")
 
 
 def json_or_404(items: list[dict[str, object]]) -> Response:
@@ -67,10 +70,25 @@ def failure(error: errors.SyncError) -> Response:
         return not_found()
     if status == 403:
         return Response("Unauthorized", 403, media_type="text/plain")
-    headers = {"retry-after": "1"} if status in (429, 503) else None
-    return Response(f"{error}\n", status, headers=headers, media_type="text/plain")
+    return Response(f"{error}\n", status, headers=_headers_of(error, status), media_type="text/plain")
+
+
+async def unknown_address(request: Request) -> Response:
+    """404 for a path that nothing is behind."""
+    return Response("There is nothing at this address.\n", 404, media_type="text/plain")
+
+
+def stopping() -> Response:
+    """503 for whoever comes too late; the connection ends."""
+    return Response(status_code=503, headers={"connection": "close", "retry-after": "2"})
 
 
 def internal_error() -> Response:
     """500 for a bug: the log has the details, the caller gets none of them."""
     return Response("The service failed to answer this request.\n", 500, media_type="text/plain")
+
+
+def _headers_of(error: errors.SyncError, status: int) -> dict[str, str]:
+    if isinstance(error, errors.RangeBeyondEnd):
+        return {"content-range": f"bytes */{error.size_bytes}"}
+    return {"retry-after": "1"} if status in (429, 503) else {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from common.rest.doorway import Doorway
 from common.runtime.hub import Hub
 from common.runtime.serving import Listener, ServingLimits, serve_until_stopped
+from common.runtime.stopping import StopRequest
 from common.runtime.worker import Worker
 
 #: Published when the service stops: whoever holds a request open answers it.
@@ -24,6 +25,8 @@ class Service:
 
     doorway: Doorway
     workers: list[Worker]
+    #: Asked for from inside, by whoever may.
+    stop: StopRequest
     #: Workers that may be waiting in the network; nobody waits for them at the end.
     detached: list[Worker] = field(default_factory=list)
 

@@ -53,7 +53,12 @@ class Housekeeper:
     def forget_records(self) -> None:
         """Everything that is beyond what is kept, page by page: a publish never waits long for housekeeping."""
         retention = self._retention
-        for forget in (retention.forget_receptions, retention.give_up_uploads, retention.forget_consumed_objects):
+        for forget in (
+            retention.forget_receptions,
+            retention.give_up_uploads,
+            retention.forget_consumed_objects,
+            retention.forget_dead_letters,
+        ):
             while self._database.write(forget):
                 pass
 

@@ -12,6 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 #: Request line and headers together; one received chunk more may be in memory before the connection is closed.
 MAX_HEAD_BYTES = 64 * 1024
 
+#: The extension of a request's scope whose `call` ends the connection at once, without waiting for the client to read.
+ABORT = "edgesync.abort"
+
 
 def limited_protocol(head_seconds: float) -> type[HttpToolsProtocol]:  # noqa: C901 - a class, counted as one function
     """A protocol class that closes connections whose request head takes longer than `head_seconds` or MAX_HEAD_BYTES."""
@@ -50,6 +53,7 @@ def limited_protocol(head_seconds: float) -> type[HttpToolsProtocol]:  # noqa: C
         def on_headers_complete(self) -> None:
             self._is_in_head = False
             self._stop_head_timer()
+            self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
             super().on_headers_complete()
 
         def on_message_complete(self) -> None:

@@ -151,6 +151,8 @@ def _config(app: ASGIApp, listener: Listener, limits: ServingLimits) -> uvicorn.
         timeout_graceful_shutdown=max(1, int(limits.drain_seconds)),
     )
     config.load()
+    # Its warnings are about what strangers send; anybody could fill the log with them.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config.ssl = listener.tls
     return config
 

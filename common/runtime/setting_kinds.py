@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from common.domain.errors import InvalidRequest
+from common.domain.labels import format_labels, parse_labels
 from common.domain.names import is_valid_name
 from common.runtime.settings import BadValue, Kind, Secret
 
@@ -22,6 +24,8 @@ _OCTAL_MODE = re.compile(r"[0-7]{3,4}")
 _HOST = re.compile(r"[^\s/@\[\]?#]+")
 _PEM_MARK = "-----BEGIN "
 _SHOWN_CHARACTERS = 60
+#: They travel in a header.
+_LONGEST_LABELS = 4096
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -92,6 +96,21 @@ def integer(low: int, high: int, *, unit: str = "", scale: int = 1) -> Kind[int]
         return number * scale
 
     return Kind(parse=parse, show=lambda value: str(value // scale), expects=expects)
+
+
+def labels() -> Kind[str]:
+    """Labels of a node; the value is the text they travel in."""
+
+    def parse(text: str) -> str:
+        try:
+            written = format_labels(parse_labels(text))
+        except InvalidRequest as error:
+            raise BadValue(f"is {quoted(text)}: {error}") from error
+        if len(written) > _LONGEST_LABELS:
+            raise BadValue(f"is longer than {_LONGEST_LABELS} characters")
+        return written
+
+    return Kind(parse=parse, show=str, expects="name=value,name=value", takes_empty=True)
 
 
 def octal_mode() -> Kind[int]:

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.sql.expression import ColumnElement
 
 from common.domain.addressing import Audience, AudienceKind
-from common.domain.delivery import OPEN_STATES, Delivery, DeliveryState
+from common.domain.delivery import OPEN_STATES, REPORTED_STATES, Delivery, DeliveryState
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.objects import SyncObject
 from common.domain.retry import ANNOUNCED_RETRY, FAILURE_RETRY, OFFER_RETRY
 from common.store import openings
 from common.store.delivery_rows import DELIVERY_COLUMNS, delivery_of, row_of
+from common.store.group_tables import group_members
 from common.store.keys import DELIVERY_KEY, KEY, NODE, delivery_key_values, key_values, node_values
 from common.store.objects import FIND_MANY_UNLOCKED, object_of
 from common.store.session import Parameters, Session
@@ -92,6 +93,22 @@ _HAS_DUE = Statement(
 _NEXT_DUE_AT = Statement(sa.select(sa.func.min(_DUE)).where(_OF_NODE, constant(0) <= _DUE))
 _LIST_OF_OBJECT = Statement(sa.select(*DELIVERY_COLUMNS).where(_OF_OBJECT).order_by(deliveries.c.position))
 _LIST_OF_NODE = Statement(sa.select(*DELIVERY_COLUMNS).where(_OF_NODE))
+#: Sorts what the node has: an index in this order would have to be kept for every delivery, for a page that is seldom asked.
+_PAGE_OF_NODE = Statement(
+    sa.select(*DELIVERY_COLUMNS)
+    .where(
+        _OF_NODE,
+        one_of(_STATE, REPORTED_STATES),
+        sa.tuple_(deliveries.c.type, deliveries.c.id)
+        > sa.tuple_(parameter("after_type", sa.Text), parameter("after_id", sa.Text)),
+    )
+    .order_by(deliveries.c.type, deliveries.c.id)
+    .limit(parameter("limit"))
+    .offset(NO_OFFSET)
+)
+_HAS_MORE_THAN = Statement(
+    sa.select(constant(1)).select_from(deliveries).where(_OF_OBJECT).limit(constant(1)).offset(parameter("count"))
+)
 _COUNT_OF_OBJECT = Statement(sa.select(sa.func.count()).select_from(deliveries).where(_OF_OBJECT))
 _HAS_UNDELETED = Statement(
     sa.select(sa.exists().where(_OF_OBJECT, deliveries.c.state != constant(DeliveryState.DELETED)))
@@ -99,6 +116,7 @@ _HAS_UNDELETED = Statement(
 
 _REMOVE = Statement(sa.delete(deliveries).where(_OF_OBJECT, matching(deliveries, *NODE)))
 _REMOVE_OF_OBJECT = Statement(sa.delete(deliveries).where(_OF_OBJECT))
+_REMOVE_SETTLED = Statement(sa.delete(deliveries).where(_OF_OBJECT, constant(DeliveryState.DELETING) != _STATE))
 _REMOVE_OF_NODE = Statement(sa.delete(deliveries).where(_OF_NODE))
 
 #: May the node hold a copy?
@@ -124,9 +142,21 @@ def _withdrawing(condition: ColumnElement[bool]) -> tuple[Statement, Statement]:
 
 _TYPE = deliveries.c.node_type == parameter("audience_type", deliveries.c.node_type.type)
 _ID = deliveries.c.node_id == parameter("audience_id", deliveries.c.node_id.type)
+_IS_MEMBER = (
+    sa.select(sa.literal_column("1"))
+    .where(
+        group_members.c.org == deliveries.c.org,
+        group_members.c.name == parameter("audience_id", group_members.c.name.type),
+        group_members.c.node_type == deliveries.c.node_type,
+        group_members.c.node_id == deliveries.c.node_id,
+    )
+    .correlate(deliveries)
+    .exists()
+)
 _WITHDRAW = {
     AudienceKind.TYPE: _withdrawing(sa.and_(_OF_OBJECT, sa.not_(_TYPE))),
     AudienceKind.NODE: _withdrawing(sa.and_(_OF_OBJECT, sa.not_(sa.and_(_TYPE, _ID)))),
+    AudienceKind.GROUP: _withdrawing(sa.and_(_OF_OBJECT, sa.not_(_IS_MEMBER))),
     AudienceKind.PLACED: _withdrawing(_OF_OBJECT),
 }
 
@@ -149,9 +179,30 @@ _WITHDRAW_ALL = _due_now(
     DeliveryState.DELETING,
 )
 
+_RELEASE = _due_now(sa.and_(_OF_OBJECT, constant(DeliveryState.WAITING) == _STATE), DeliveryState.PENDING)
+
 _REQUEUE = _due_now(sa.and_(_OF_NODE, one_of(_STATE, OPEN_STATES)))
 _REQUEUE_LOST = _due_now(
     sa.and_(_OF_NODE, one_of(_STATE, (DeliveryState.ANNOUNCED, DeliveryState.DELIVERED, DeliveryState.FAILED))),
+    DeliveryState.PENDING,
+)
+
+
+_OBJECT_IS_DELIVERABLE = (
+    sa.select(constant(1))
+    .select_from(objects)
+    .where(*[objects.c[name] == deliveries.c[name] for name in KEY], objects.c.is_deliverable)
+    .correlate(deliveries)
+    .limit(constant(1))
+    .offset(NO_OFFSET)
+    .exists()
+)
+_RESEND = _due_now(
+    sa.and_(
+        _OF_NODE,
+        sa.not_(one_of(_STATE, (DeliveryState.DELETING, DeliveryState.DELETED))),
+        _OBJECT_IS_DELIVERABLE,
+    ),
     DeliveryState.PENDING,
 )
 
@@ -205,20 +256,39 @@ class SqlDeliveries:
         # In SQL this order would lure a planner to the index by object, and so through the whole organization.
         return sorted(map(delivery_of, rows), key=lambda delivery: delivery.object)
 
+    def page_of_node(self, node: NodeKey, *, after: tuple[str, str], limit: int) -> list[Delivery]:
+        page = {"after_type": after[0], "after_id": after[1], "limit": limit}
+        return [delivery_of(row) for row in self._session.fetch(_PAGE_OF_NODE, {**node_values(node), **page})]
+
     def withdraw_unaddressed(self, key: ObjectKey, audience: Audience, now_ms: int) -> None:
         if audience.kind is AudienceKind.LIST:
-            gone = [d.node for d in self.list_of_object(key) if not audience.includes(d.node)]
-            self._session.run_many(_WITHDRAW_UNSENT, [delivery_key_values(key, node) for node in gone])
-            self._session.run_many(
-                _WITHDRAW_SENT, [{**delivery_key_values(key, node), "due_at_ms": now_ms} for node in gone]
+            self.withdraw_nodes(
+                key, [d.node for d in self.list_of_object(key) if not audience.includes(d.node)], now_ms
             )
             return
         names = {"audience_type": audience.type, "audience_id": audience.id, "now_ms": now_ms}
         for statement in _WITHDRAW.get(audience.kind, ()):
             self._session.run(statement, {**key_values(key), **names})
 
+    def withdraw_nodes(self, key: ObjectKey, nodes: Sequence[NodeKey], now_ms: int) -> None:
+        self._session.run_many(_WITHDRAW_UNSENT, [delivery_key_values(key, node) for node in nodes])
+        self._session.run_many(
+            _WITHDRAW_SENT, [{**delivery_key_values(key, node), "due_at_ms": now_ms} for node in nodes]
+        )
+
+    def release(self, key: ObjectKey, now_ms: int) -> None:
+        self._session.run(_RELEASE, {**key_values(key), "now_ms": now_ms})
+
+    def has_more_than(self, key: ObjectKey, count: int) -> bool:
+        return self._session.fetch_one(_HAS_MORE_THAN, {**key_values(key), "count": count}) is not None
+
     def withdraw_all(self, key: ObjectKey, now_ms: int) -> int:
         self._session.run(_WITHDRAW_ALL, {**key_values(key), "now_ms": now_ms})
+        row = self._session.fetch_one(_COUNT_OF_OBJECT, key_values(key))
+        return int(row[0]) if row else 0
+
+    def remove_settled(self, key: ObjectKey) -> int:
+        self._session.run(_REMOVE_SETTLED, key_values(key))
         row = self._session.fetch_one(_COUNT_OF_OBJECT, key_values(key))
         return int(row[0]) if row else 0
 
@@ -233,6 +303,9 @@ class SqlDeliveries:
 
     def remove_of_node(self, node: NodeKey) -> None:
         self._session.run(_REMOVE_OF_NODE, node_values(node))
+
+    def resend_to_node(self, node: NodeKey, now_ms: int) -> None:
+        self._session.run(_RESEND, {**node_values(node), "now_ms": now_ms})
 
     def requeue_of_node(self, node: NodeKey, now_ms: int, *, lost_everything: bool) -> None:
         values = {**node_values(node), "now_ms": now_ms}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,7 +11,7 @@ from common.domain.ids import NodeKey
 from common.domain.nodes import Node
 from common.store.keys import KEY, key_values
 from common.store.session import Row, Session
-from common.store.statements import Bulk, Statement, joined, matching, parameter, upsert
+from common.store.statements import NO_OFFSET, Bulk, Statement, joined, matching, parameter, upsert
 from common.store.tables import nodes
 
 _COLUMNS = list(nodes.columns)
@@ -21,6 +22,21 @@ _SAVE = upsert(nodes, *KEY)
 _TOUCH = Statement(sa.update(nodes).where(matching(nodes, *KEY)).values(last_seen_at_ms=parameter("now_ms")))
 _REMOVE = Statement(sa.delete(nodes).where(matching(nodes, *KEY)))
 _LIST_OF_ORG = Statement(sa.select(*_COLUMNS).where(matching(nodes, "org")).order_by(nodes.c.type, nodes.c.id))
+
+
+def _page_of_org(*columns: sa.Column[Any]) -> Statement:
+    after = sa.tuple_(parameter("after_type", sa.Text), parameter("after_id", sa.Text))
+    return Statement(
+        sa.select(*columns)
+        .where(matching(nodes, "org"), sa.tuple_(nodes.c.type, nodes.c.id) > after)
+        .order_by(nodes.c.type, nodes.c.id)
+        .limit(parameter("limit"))
+        .offset(NO_OFFSET)
+    )
+
+
+_PAGE_OF_ORG = _page_of_org(*_COLUMNS)
+_KEYS_OF_ORG = _page_of_org(*_KEY_COLUMNS)
 _EXISTING = Bulk(_KEY_COLUMNS, lambda values: sa.select(*_KEY_COLUMNS).where(joined(nodes, values, *KEY)))
 _COUNT = sa.select(sa.func.count()).select_from(nodes)
 _COUNT_ALL = Statement(_COUNT)
@@ -51,6 +67,12 @@ class SqlNodes:
     def list_of_org(self, org: str) -> list[Node]:
         return [_node_of(row) for row in self._session.fetch(_LIST_OF_ORG, {"org": org})]
 
+    def page_of_org(self, org: str, *, after: tuple[str, str], limit: int) -> list[Node]:
+        return [_node_of(row) for row in self._session.fetch(_PAGE_OF_ORG, _page(org, after, limit))]
+
+    def keys_of_org(self, org: str, *, after: tuple[str, str], limit: int) -> list[NodeKey]:
+        return [NodeKey(*row) for row in self._session.fetch(_KEYS_OF_ORG, _page(org, after, limit))]
+
     def existing(self, keys: Sequence[NodeKey]) -> set[NodeKey]:
         rows = self._session.fetch_many(_EXISTING, [key_values(key) for key in keys])
         return {NodeKey(*row) for row in rows}
@@ -69,6 +91,10 @@ class SqlNodes:
 
     def lock_org(self, org: str) -> None:
         self._session.lock_alone(org)
+
+
+def _page(org: str, after: tuple[str, str], limit: int) -> dict[str, object]:
+    return {"org": org, "after_type": after[0], "after_id": after[1], "limit": limit}
 
 
 def _row_of(node: Node) -> dict[str, object]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.sql.expression import ColumnElement
 
 from common.domain.addressing import Audience, AudienceKind
-from common.domain.errors import InvalidRequest, NotFound
+from common.domain.errors import NotFound
 from common.domain.ids import ObjectKey
-from common.domain.instants import parse_instant_ms
+from common.domain.instants import instant_ms_or_none
 from common.domain.metadata import Metadata, ServiceId
-from common.domain.objects import ObjectStatus, Payload, SyncObject
+from common.domain.names import is_valid_name
+from common.domain.objects import SENDING, ObjectStatus, Payload, SyncObject
 from common.store.keys import DELIVERY_KEY, KEY, key_values
+from common.store.policy_terms import remove_terms, save_terms
 from common.store.session import Overtaken, Row, Session
 from common.store.statements import (
     NO_OFFSET,
@@ -24,6 +27,7 @@ from common.store.statements import (
     constant,
     joined,
     matching,
+    one_of,
     parameter,
     upsert,
 )
@@ -70,19 +74,10 @@ _FIND_MANY = _find_many(RowLock(objects))
 FIND_MANY_UNLOCKED = _find_many(None)
 _SAVE = upsert(objects, *KEY)
 _SAVE_FRESH = upsert(objects, *KEY, is_replacing=False)
-_REMOVE = Statement(sa.delete(objects).where(matching(objects, *KEY)))
+_REMOVE = Statement(sa.delete(objects).where(matching(objects, *KEY)).returning(objects.c.policy_timestamp))
 _SAVE_TARGETS = upsert(object_targets, *DELIVERY_KEY)
 _REMOVE_TARGETS = Statement(sa.delete(object_targets).where(matching(object_targets, *KEY)))
 
-_PAGE = (
-    sa.select(*OBJECT_COLUMNS)
-    .where(matching(objects, "org", "type"), objects.c.id > parameter("after", objects.c.id.type))
-    .order_by(objects.c.id)
-    .limit(parameter("limit"))
-    .offset(NO_OFFSET)
-)
-_LIST = Statement(_PAGE)
-_LIST_IN_STATUS = Statement(_PAGE.where(matching(objects, "status")))
 _COUNT_OWN = Statement(
     sa.select(sa.func.count()).where(objects.c.is_own, objects.c.status != constant(ObjectStatus.DELETED))
 )
@@ -99,6 +94,24 @@ _LIST_CONSUMED = Statement(
     .limit(parameter("limit"))
     .offset(parameter("keep"))
 )
+
+
+# An expression, or the index by status would do as well.
+_MAY_EXPIRE = sa.and_(objects.c.is_own, one_of(objects.c.status + constant(""), SENDING))
+
+
+def _timed(column: sa.Column[int], *conditions: ColumnElement[bool]) -> tuple[Statement, Statement]:
+    """The keys of objects whose time in `column` has come, and the first time that will."""
+    keys = sa.select(*[objects.c[name] for name in KEY]).where(column <= parameter("now_ms"), *conditions)
+    first = sa.select(column).where(column.is_not(None), *conditions).order_by(column)
+    return (
+        Statement(keys.order_by(column).limit(parameter("limit")).offset(NO_OFFSET)),
+        Statement(first.limit(constant(1)).offset(NO_OFFSET)),
+    )
+
+
+_LIST_EXPIRED, _NEXT_EXPIRATION = _timed(objects.c.expires_at_ms, _MAY_EXPIRE)
+_LIST_TO_ACTIVATE, _NEXT_ACTIVATION = _timed(objects.c.activates_at_ms)
 
 
 class SqlObjects:
@@ -140,29 +153,31 @@ class SqlObjects:
             raise Overtaken
         self._missing.difference_update(item.key for item in objects)
         self._save_targets(objects, audiences)
+        save_terms(self._session, objects)
 
     def list_consumed_by_destination(self, keep: int, limit: int) -> list[ObjectKey]:
         rows = self._session.fetch(_LIST_CONSUMED, {"keep": keep, "limit": limit})
         return [ObjectKey(*row) for row in rows]
 
     def remove(self, key: ObjectKey) -> None:
-        self._session.run(_REMOVE, key_values(key))
+        removed = self._session.fetch(_REMOVE, key_values(key))
         self._session.run(_REMOVE_TARGETS, key_values(key))
+        if any(policy_timestamp is not None for (policy_timestamp,) in removed):
+            remove_terms(self._session, [key])
 
-    def list_of_type(
-        self, org: str, object_type: str, *, statuses: Iterable[ObjectStatus] | None, after: str, limit: int
-    ) -> list[SyncObject]:
-        page = {"org": org, "type": object_type, "after": after, "limit": limit}
-        if statuses is None:
-            return [object_of(row) for row in self._session.fetch(_LIST, page)]
-        rows = [
-            row
-            for status in dict.fromkeys(statuses)
-            for row in self._session.fetch(_LIST_IN_STATUS, {**page, "status": status.value})
-        ]
-        # Code points sort as their UTF-8 does.
-        rows.sort(key=lambda row: row[2])
-        return [object_of(row) for row in rows[:limit]]
+    def list_expired(self, now_ms: int, limit: int) -> list[ObjectKey]:
+        return [ObjectKey(*row) for row in self._session.fetch(_LIST_EXPIRED, {"now_ms": now_ms, "limit": limit})]
+
+    def list_to_activate(self, now_ms: int, limit: int) -> list[ObjectKey]:
+        return [ObjectKey(*row) for row in self._session.fetch(_LIST_TO_ACTIVATE, {"now_ms": now_ms, "limit": limit})]
+
+    def next_expiration_at(self) -> int | None:
+        row = self._session.fetch_one(_NEXT_EXPIRATION, {})
+        return row[0] if row else None
+
+    def next_activation_at(self) -> int | None:
+        row = self._session.fetch_one(_NEXT_ACTIVATION, {})
+        return row[0] if row else None
 
     def count_own(self) -> int:
         row = self._session.fetch_one(_COUNT_OWN, {})
@@ -178,6 +193,12 @@ class SqlObjects:
                     for node in audience.nodes
                 ]
                 self._session.run_many(_SAVE_TARGETS, targets)
+
+
+def find_object(session: Session, key: ObjectKey) -> SyncObject | None:
+    """Without a lock."""
+    row = session.fetch_one(_FIND, key_values(key))
+    return None if row is None else object_of(row)
 
 
 def object_of(row: Row) -> SyncObject:
@@ -224,8 +245,8 @@ def _row_of(item: SyncObject, audience: Audience | None) -> dict[str, object]:
         "is_own": item.is_own,
         "is_deliverable": item.is_deliverable,
         "audience_kind": audience.kind.value if audience else None,
-        "audience_type": audience.type if audience else None,
-        "audience_id": audience.id if audience else None,
+        "audience_type": audience.type if audience else _storable_name(meta.destination_type),
+        "audience_id": audience.id if audience else _storable_name(meta.destination_id),
         "payload_name": payload.name if payload else None,
         "payload_size": payload.size if payload else None,
         "payload_digest": payload.digest if payload else None,
@@ -235,8 +256,8 @@ def _row_of(item: SyncObject, audience: Audience | None) -> dict[str, object]:
         "meta": _encode(meta).decode(),
         "has_no_data": meta.no_data,
         "is_public": meta.public,
-        "expires_at_ms": _instant_ms(meta.expiration),
-        "activates_at_ms": _instant_ms(meta.activation_time) if item.is_own and meta.inactive else None,
+        "expires_at_ms": instant_ms_or_none(meta.expiration),
+        "activates_at_ms": instant_ms_or_none(meta.activation_time) if item.is_own and meta.inactive else None,
         "policy_timestamp": meta.destination_policy.timestamp if meta.destination_policy else None,
         "is_policy_received": item.is_policy_received,
         "is_placed": item.is_placed,
@@ -245,9 +266,6 @@ def _row_of(item: SyncObject, audience: Audience | None) -> dict[str, object]:
     }
 
 
-def _instant_ms(text: str) -> int | None:
-    """What a peer sent may be no time at all: then nothing ever comes of it."""
-    try:
-        return parse_instant_ms(text) if text else None
-    except InvalidRequest:
-        return None
+def _storable_name(text: str) -> str:
+    """Of what a peer sent only that which could be a name here: anything else finds nothing."""
+    return text if is_valid_name(text) else ""

@@ -11,18 +11,20 @@ from sqlalchemy.sql.expression import ClauseElement, ColumnElement
 from common.domain.addressing import AudienceKind
 from common.domain.delivery import Delivery, DeliveryState, opening
 from common.domain.ids import NodeKey
-from common.domain.objects import ObjectStatus
+from common.domain.objects import SENDING
 from common.store.delivery_rows import row_of
+from common.store.group_tables import group_members
+from common.store.inserts import Insert, Upsert, new_value
 from common.store.keys import DELIVERY_KEY, KEY, key_values, node_values
 from common.store.session import Session
 from common.store.statements import (
     ALWAYS,
     NO_OFFSET,
     Bulk,
-    Insert,
     Statement,
     Values,
     constant,
+    joined,
     matching,
     one_of,
     parameter,
@@ -44,6 +46,14 @@ _MEMBERSHIP: dict[AudienceKind, Callable[[Values], ColumnElement[bool]]] = {
     AudienceKind.NODE: lambda values: sa.and_(
         nodes.c.org == values["org"], nodes.c.type == values["audience_type"], nodes.c.id == values["audience_id"]
     ),
+    AudienceKind.GROUP: lambda values: sa.and_(
+        group_members.c.org == values["org"], group_members.c.name == values["audience_id"]
+    ),
+}
+
+_NODE_COLUMNS = {
+    **dict.fromkeys(_MEMBERSHIP, (nodes.c.type, nodes.c.id)),
+    AudienceKind.GROUP: (group_members.c.node_type, group_members.c.node_id),
 }
 
 
@@ -64,19 +74,23 @@ def _deliveries_of(values: Values, node_type: ColumnElement[str], node_id: Colum
 
 
 def _renewing(selected: sa.Select[tuple[str]], *, only_older: bool = False) -> ClauseElement:
-    statement = Insert(deliveries).from_select([column.name for column in _WRITTEN], selected).inline()
-    return statement.on_conflict_do_update(
-        index_elements=list(DELIVERY_KEY),
-        set_={name: statement.excluded[name] for name in _RENEWED},
-        where=deliveries.c.instance < statement.excluded.instance if only_older else None,
+    return Upsert(
+        deliveries,
+        [column.name for column in _WRITTEN],
+        selected,
+        key=DELIVERY_KEY,
+        replacing=_RENEWED,
+        only_if=deliveries.c.instance < new_value(deliveries.c.instance) if only_older else None,
     )
 
 
-def _opening_to(membership: Callable[[Values], ColumnElement[bool]]) -> Callable[[Values], ClauseElement]:
+def _opening_to(kind: AudienceKind) -> Callable[[Values], ClauseElement]:
+    node = _NODE_COLUMNS[kind]
+
     def build(values: Values) -> ClauseElement:
-        selected = _deliveries_of(values, nodes.c.type, nodes.c.id).where(membership(values))
+        selected = _deliveries_of(values, *node).where(_MEMBERSHIP[kind](values))
         of_many = [values[name] for name in KEY if not isinstance(values[name], sa.BindParameter)]
-        return _renewing(selected.order_by(*of_many, nodes.c.type, nodes.c.id))
+        return _renewing(selected.order_by(*of_many, *node))
 
     return build
 
@@ -85,7 +99,22 @@ def _opening_named(values: Values) -> ClauseElement:
     return _renewing(_deliveries_of(values, values["node_type"], values["node_id"]).where(ALWAYS))
 
 
-_OPEN = {kind: Bulk(_OPENED, _opening_to(membership)) for kind, membership in _MEMBERSHIP.items()}
+#: Whoever is a destination by now, and is not being told that it is one no more.
+_IS_DESTINATION = sa.not_(one_of(deliveries.c.state, (DeliveryState.DELETING, DeliveryState.DELETED)))
+
+
+def _renewing_placed(values: Values) -> ClauseElement:
+    changes = {name: values[name] for name in ("instance", "state", "due_at_ms")}
+    return (
+        sa.update(deliveries)
+        .where(joined(deliveries, values, *KEY), _IS_DESTINATION)
+        .values({**changes, "attempts": constant(0), "message": constant("")})
+    )
+
+
+_RENEW_PLACED = Bulk(_OPENED, _renewing_placed)
+
+_OPEN = {kind: Bulk(_OPENED, _opening_to(kind)) for kind in _MEMBERSHIP}
 _OPEN_NAMED = Bulk(_WRITTEN, _opening_named)
 
 _FAN_OUT = {column.name: parameter(column.name, column.type) for column in _OPENED}
@@ -96,29 +125,60 @@ _PAGE_COLUMNS = {
     AudienceKind.EVERYONE: (nodes.c.type, nodes.c.id),
     AudienceKind.TYPE: (nodes.c.id,),
     AudienceKind.NODE: (nodes.c.id,),
+    AudienceKind.GROUP: _NODE_COLUMNS[AudienceKind.GROUP],
 }
 
 
 def _node_named(prefix: str, kind: AudienceKind) -> sa.Tuple:
-    return sa.tuple_(*[parameter(f"{prefix}_{column.name}", sa.Text) for column in _PAGE_COLUMNS[kind]])
+    return sa.tuple_(
+        *[parameter(f"{prefix}_{column.name.removeprefix('node_')}", sa.Text) for column in _PAGE_COLUMNS[kind]]
+    )
 
 
 def _page_of(kind: AudienceKind) -> Statement:
     columns = _PAGE_COLUMNS[kind]
     is_beyond = sa.tuple_(*columns) > _node_named("after", kind)
-    page = sa.select(nodes.c.type, nodes.c.id).where(_MEMBERSHIP[kind](_FAN_OUT), is_beyond)
+    page = sa.select(*_NODE_COLUMNS[kind]).where(_MEMBERSHIP[kind](_FAN_OUT), is_beyond)
     return Statement(page.order_by(*columns).limit(parameter("limit")).offset(NO_OFFSET))
 
 
 def _open_page_of(kind: AudienceKind) -> Statement:
     columns = _PAGE_COLUMNS[kind]
-    selected = _deliveries_of(_FAN_OUT, nodes.c.type, nodes.c.id).where(
+    selected = _deliveries_of(_FAN_OUT, *_NODE_COLUMNS[kind]).where(
         _MEMBERSHIP[kind](_FAN_OUT),
         sa.tuple_(*columns) > _node_named("after", kind),
         sa.tuple_(*columns) <= _node_named("last", kind),
     )
     return Statement(_renewing(selected.order_by(*columns), only_older=True))
 
+
+_PLACED_NODE = (deliveries.c.node_type, deliveries.c.node_id)
+_OF_PLACED_OBJECT = matching(deliveries, *KEY)
+_IS_BEYOND = sa.tuple_(*_PLACED_NODE) > sa.tuple_(parameter("after_type", sa.Text), parameter("after_id", sa.Text))
+_PLACED_PAGE = Statement(
+    sa.select(*_PLACED_NODE)
+    .where(_OF_PLACED_OBJECT, _IS_BEYOND)
+    .order_by(*_PLACED_NODE)
+    .limit(parameter("limit"))
+    .offset(NO_OFFSET)
+)
+_RENEW_PLACED_PAGE = Statement(
+    sa.update(deliveries)
+    .where(
+        _OF_PLACED_OBJECT,
+        _IS_BEYOND,
+        sa.tuple_(*_PLACED_NODE) <= sa.tuple_(parameter("last_type", sa.Text), parameter("last_id", sa.Text)),
+        _IS_DESTINATION,
+        deliveries.c.instance < _FAN_OUT["instance"],
+    )
+    .values(
+        instance=_FAN_OUT["instance"],
+        state=_FAN_OUT["state"],
+        due_at_ms=_FAN_OUT["due_at_ms"],
+        attempts=constant(0),
+        message=constant(""),
+    )
+)
 
 _PAGE = {kind: _page_of(kind) for kind in _MEMBERSHIP}
 _OPEN_PAGE = {kind: _open_page_of(kind) for kind in _MEMBERSHIP}
@@ -141,12 +201,10 @@ def _catching_up(*conditions: ColumnElement[bool]) -> Statement:
     }
     node = (parameter("node_type", nodes.c.type.type), parameter("node_id", nodes.c.id.type))
     # An expression, or SQLite would take the index by status, and so go through the whole organization.
-    is_addressing = one_of(objects.c.status + constant(""), (ObjectStatus.READY, ObjectStatus.NOT_READY))
+    is_addressing = one_of(objects.c.status + constant(""), SENDING)
     selected = _deliveries_of(values, *node).where(is_addressing, *conditions)
-    statement = Insert(deliveries).from_select(
-        [column.name for column in _WRITTEN], selected.order_by(objects.c.instance)
-    )
-    return Statement(statement.inline().on_conflict_do_nothing())
+    in_order = selected.order_by(objects.c.instance)
+    return Statement(Insert(deliveries, [column.name for column in _WRITTEN], in_order))
 
 
 _TYPE = parameter("node_type", sa.Text)
@@ -180,15 +238,19 @@ def open_many(session: Session, openings: Sequence[Opening]) -> None:
     """See `DeliveryStore.open_many`."""
     by_kind: dict[AudienceKind, list[dict[str, object]]] = {kind: [] for kind in _OPEN}
     named: list[dict[str, object]] = []
+    placed: list[dict[str, object]] = []
     for item in openings:
         kind = item.audience.kind
         if kind is AudienceKind.LIST:
             named.extend(row_of(delivery) for delivery in _opened(item, item.now_ms, item.audience.nodes))
+        elif kind is AudienceKind.PLACED:
+            placed.append(_opening_values(item, item.now_ms))
         elif kind in by_kind:
             by_kind[kind].append(_opening_values(item, item.now_ms))
     for kind, rows in by_kind.items():
         session.run_many(_OPEN[kind], rows)
     session.run_many(_OPEN_NAMED, named)
+    session.run_many(_RENEW_PLACED, placed)
 
 
 def open_page(session: Session, fan_out: FanOut, now_ms: int, limit: int) -> NodeKey | None:
@@ -196,16 +258,15 @@ def open_page(session: Session, fan_out: FanOut, now_ms: int, limit: int) -> Nod
     kind = fan_out.audience.kind
     if kind is AudienceKind.LIST:
         return _open_page_of_list(session, fan_out, now_ms, limit)
-    if kind not in _PAGE:
-        return None
     # An empty name comes before every other.
     after = fan_out.after or NodeKey(fan_out.audience.org, "", "")
     values = {**_opening_values(fan_out, now_ms), "after_type": after.type, "after_id": after.id}
-    page = session.fetch(_PAGE[kind], {**values, "limit": limit})
+    find, renew = (_PLACED_PAGE, _RENEW_PLACED_PAGE) if kind is AudienceKind.PLACED else (_PAGE[kind], _OPEN_PAGE[kind])
+    page = session.fetch(find, {**values, "limit": limit})
     if not page:
         return None
     last_type, last_id = page[-1]
-    session.run(_OPEN_PAGE[kind], {**values, "last_type": last_type, "last_id": last_id})
+    session.run(renew, {**values, "last_type": last_type, "last_id": last_id})
     return NodeKey(fan_out.audience.org, last_type, last_id)
 
 

@@ -14,6 +14,7 @@ import psycopg
 from common.domain.addressing import audience_of
 from common.domain.errors import Unavailable
 from common.store.objects import AudienceOf
+from common.store.postgres_changes import PostgresChanges, lineage_of, start_numbering
 from common.store.postgres_instances import catch_up_with_clock, drawing_from
 from common.store.postgres_pool import PostgresPool
 from common.store.postgres_session import CONFLICTS, SNAPSHOT, Connection, PostgresSession, connect, translated
@@ -49,8 +50,10 @@ def open_postgres(
     pool = PostgresPool(open_connection, pool_size)
     try:
         with pool.connection() as (connection, _):
+            lineage = lineage_of(connection)
             session = PostgresSession(connection)
             catch_up_with_clock(session, (clock.now_ms() + 1) * _NS_PER_MS)
+            start_numbering(session, lineage)
             session.commit()
     except psycopg.Error as error:
         pool.close()
@@ -101,7 +104,7 @@ class PostgresDatabase:
 
     def _attempt_write(self, connection: Connection, work: Callable[[UnitOfWork], T]) -> tuple[T, frozenset[str]]:
         session = PostgresSession(connection)
-        unit = SqlUnitOfWork(session, self._audience_of, drawing_from(session))
+        unit = SqlUnitOfWork(session, self._audience_of, PostgresChanges(session), drawing_from(session))
         try:
             result = work(unit)
         except BaseException:
@@ -117,7 +120,7 @@ class PostgresDatabase:
     def _attempt_read(self, connection: Connection, work: Callable[[UnitOfWork], T]) -> T:
         session = PostgresSession(connection, SNAPSHOT)
         try:
-            return work(SqlUnitOfWork(session, self._audience_of, no_instances))
+            return work(SqlUnitOfWork(session, self._audience_of, PostgresChanges(session), no_instances))
         finally:
             session.roll_back()
 

@@ -128,7 +128,8 @@ class PostgresSession:
 
     def _execute(self, statement: Statement, parameters: Parameters) -> psycopg.Cursor[TupleRow]:
         self._ensure_begun()
-        return self._cursor.execute(self._text(statement), parameters, binary=True)
+        prepare = False if statement.is_planned_anew else None
+        return self._cursor.execute(self._text(statement), parameters, prepare=prepare, binary=True)
 
     def _execute_bulk(self, bulk: Bulk, rows: Sequence[Parameters]) -> psycopg.Cursor[TupleRow]:
         if len(rows) == 1:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from common.domain.addressing import audience_of
 from common.domain.errors import Unavailable
 from common.store.objects import AudienceOf
+from common.store.sqlite_changes import SqliteChanges, start_numbering
 from common.store.sqlite_session import SqliteSession, errors_translated, open_reading, open_writing
 from common.store.sqlite_writer import SqliteWriter
 from common.store.state_lock import StateLock
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 _READERS = 8
 _NS_PER_MS = 1_000_000
+_US_PER_MS = 1_000
 #: Two connections that write or checkpoint at the same instant can damage the file before this version. One does here,
 #: but a tool that somebody points at the file of a running service would be the second one.
 _FIRST_SAFE_SQLITE = (3, 51, 3)
@@ -84,10 +86,13 @@ class SqliteDatabase:
         session = SqliteSession(connection)
         try:
             instances = _Instances(session, (clock.now_ms() + 1) * _NS_PER_MS)
+            start_numbering(session, clock.now_ms() * _US_PER_MS)
         except BaseException:
             connection.close()
             raise
-        self._writer = SqliteWriter(connection, lambda: SqlUnitOfWork(session, audience_of, instances.draw), on_commit)
+        self._writer = SqliteWriter(
+            connection, lambda: SqlUnitOfWork(session, audience_of, SqliteChanges(session), instances.draw), on_commit
+        )
         self._readers = _Readers(path)
 
     @property
@@ -102,7 +107,8 @@ class SqliteDatabase:
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
         with errors_translated(), self._readers.snapshot() as connection:
-            return work(SqlUnitOfWork(SqliteSession(connection), self._audience_of, no_instances))
+            session = SqliteSession(connection)
+            return work(SqlUnitOfWork(session, self._audience_of, SqliteChanges(session), no_instances))
 
     def close(self) -> None:
         # The writer goes last among the connections: only it may move the log into the database file.

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.expression import ClauseElement, ColumnElement, FromClause
+
+from common.store.inserts import Insert, Upsert
 
 #: A value of a statement by its name: a parameter, or a column of the rows it runs over.
 Values: TypeAlias = Mapping[str, ColumnElement[Any]]
-
-#: Every INSERT is one of PostgreSQL's: SQLite understands the same ON CONFLICT.
-Insert = insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,16 @@ class RowLock:
 
 
 class Statement:
-    """One statement. Every value is a named parameter or a constant of the text: see `constant`."""
+    """One statement. Every value is a named parameter or a constant of the text: see `constant`.
 
-    def __init__(self, built: ClauseElement, *, lock: RowLock | None = None) -> None:
+    One that `is_planned_anew` is for questions where the best way to the answer depends on the values asked for: an
+    engine that keeps plans makes none for it that has to do for all of them.
+    """
+
+    def __init__(self, built: ClauseElement, *, lock: RowLock | None = None, is_planned_anew: bool = False) -> None:
         self._built = built
         self._lock = lock
+        self.is_planned_anew = is_planned_anew
 
     def text(self, dialect: sa.Dialect, *, may_lock: bool = True) -> str:
         """The SQL for a driver. A snapshot that changes nothing locks nothing."""
@@ -53,7 +57,8 @@ class Bulk:
     """A statement that runs once for each of many rows of values.
 
     `one` takes its values as parameters. `many` takes all rows as one parameter, `rows`: a JSON list of objects whose
-    members are named as `columns`. Which of the two is quicker depends on the way to the database.
+    members are named as `columns`. Which of the two is quicker depends on the way to the database, so each is built when it
+    is first wanted.
     """
 
     def __init__(
@@ -62,9 +67,23 @@ class Bulk:
         build: Callable[[Values], ClauseElement],
         *,
         lock: RowLock | None = None,
+        is_planned_anew: bool = False,
     ) -> None:
-        self.one = Statement(build({column.name: _parameter_of(column) for column in columns}), lock=lock)
-        self.many = Statement(build(dict(_rows_of(columns).c)), lock=lock)
+        self._columns = columns
+        self._build = build
+        self._lock = lock
+        self._is_planned_anew = is_planned_anew
+
+    @cached_property
+    def one(self) -> Statement:
+        return self._statement({column.name: _parameter_of(column) for column in self._columns})
+
+    @cached_property
+    def many(self) -> Statement:
+        return self._statement(dict(_rows_of(self._columns).c))
+
+    def _statement(self, values: Values) -> Statement:
+        return Statement(self._build(values), lock=self._lock, is_planned_anew=self._is_planned_anew)
 
 
 def upsert(table: sa.Table, *key: str, is_replacing: bool = True) -> Bulk:
@@ -76,11 +95,10 @@ def upsert(table: sa.Table, *key: str, is_replacing: bool = True) -> Bulk:
 
     def build(values: Values) -> ClauseElement:
         selected = sa.select(*values.values()).where(ALWAYS).order_by(*[values[name] for name in key])
-        statement = insert(table).from_select([column.name for column in columns], selected).inline()
+        names = [column.name for column in columns]
         if not is_replacing:
-            return statement.on_conflict_do_nothing()
-        changes = {column.name: statement.excluded[column.name] for column in columns if column.name not in key}
-        return statement.on_conflict_do_update(index_elements=list(key), set_=changes)
+            return Insert(table, names, selected)
+        return Upsert(table, names, selected, key=key, replacing=[name for name in names if name not in key])
 
     return Bulk(columns, build)
 

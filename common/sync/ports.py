@@ -15,9 +15,16 @@ from common.domain.addressing import Audience
 from common.domain.delivery import Delivery
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.nodes import Node
-from common.domain.objects import ObjectStatus, Payload, SyncObject
+from common.domain.objects import Payload, SyncObject
 from common.domain.reception import Reception
+from common.sync.access_lists import AccessListStore
+from common.sync.changes import ChangeStore
+from common.sync.counters import CounterStore
+from common.sync.groups import GroupDeliveryStore, GroupStore, LabelStore, PlacementStore, ReviewStore
+from common.sync.object_lists import ObjectListStore
+from common.sync.organizations import OrganizationStore
 from common.sync.records import Account, FanOut, Opening, Upload
+from common.sync.webhook_ports import WebhookQueue, WebhookStore
 
 T = TypeVar("T")
 
@@ -41,15 +48,23 @@ class ObjectStore(Protocol):
 
     def remove(self, key: ObjectKey) -> None: ...
 
-    def list_of_type(
-        self, org: str, object_type: str, *, statuses: Iterable[ObjectStatus] | None, after: str, limit: int
-    ) -> list[SyncObject]:
-        """By object id (byte order) beyond `after`; all statuses when None. Uses an index also when few of many match."""
-        ...
-
     def list_consumed_by_destination(self, keep: int, limit: int) -> list[ObjectKey]:
         """Own objects in `consumedByDest` beyond the `keep` newest, newest first."""
         ...
+
+    def list_expired(self, now_ms: int, limit: int) -> list[ObjectKey]:
+        """Own objects in one of `SENDING` whose expiration has come, earliest first."""
+        ...
+
+    def list_to_activate(self, now_ms: int, limit: int) -> list[ObjectKey]:
+        """Own inactive objects whose activation time has come, earliest first."""
+        ...
+
+    def next_expiration_at(self) -> int | None:
+        """When the first of what `list_expired` will list expires, in ms since 1970."""
+        ...
+
+    def next_activation_at(self) -> int | None: ...
 
     def count_own(self) -> int:
         """Objects created here and not deleted, of all organizations (rest-api 3.21)."""
@@ -63,8 +78,8 @@ class DeliveryStore(Protocol):
         """Fan out: one delivery per registered node of each opening's audience, replacing what stands for that object and node.
 
         Set-based: its cost does not depend on anything but the number of nodes matched. Nodes of an explicit list are
-        taken as they are; the caller has checked that they are registered. The positions of existing rows are kept, new
-        ones come behind them.
+        taken as they are; the caller has checked that they are registered. PLACED means those that are destinations by now.
+        The positions of existing rows are kept, new ones come behind them.
         """
         ...
 
@@ -75,7 +90,7 @@ class DeliveryStore(Protocol):
         ...
 
     def open_for_node(self, node: NodeKey, now_ms: int) -> None:
-        """A node registered: open a delivery of every own object addressed to it (`ready` or `notReady`) that has none for it
+        """A node registered: open a delivery of every own object addressed to it (in one of `SENDING`) that has none for it
         yet (policy objects excepted). Existing deliveries stay as they are.
         """
         ...
@@ -110,14 +125,34 @@ class DeliveryStore(Protocol):
 
     def list_of_node(self, node: NodeKey) -> list[Delivery]: ...
 
+    def page_of_node(self, node: NodeKey, *, after: tuple[str, str], limit: int) -> list[Delivery]:
+        """Deliveries in `REPORTED_STATES`, by type and id of the object (byte order) beyond `after`."""
+        ...
+
     def withdraw_unaddressed(self, key: ObjectKey, audience: Audience, now_ms: int) -> None:
         """Destinations `audience` no longer includes: DELETING and due now if they `was_sent` any instance and have not
         acknowledged its deletion, removed otherwise. Attempts start again.
         """
         ...
 
+    def withdraw_nodes(self, key: ObjectKey, nodes: Sequence[NodeKey], now_ms: int) -> None:
+        """The same for these destinations."""
+        ...
+
+    def release(self, key: ObjectKey, now_ms: int) -> None:
+        """The object may be sent now: every WAITING delivery of it becomes PENDING and due."""
+        ...
+
+    def has_more_than(self, key: ObjectKey, count: int) -> bool:
+        """Has the object more than `count` deliveries?"""
+        ...
+
     def withdraw_all(self, key: ObjectKey, now_ms: int) -> int:
         """Every delivery of the object becomes DELETING and due now (those already DELETED or DELETING stay); how many there are."""
+        ...
+
+    def remove_settled(self, key: ObjectKey) -> int:
+        """Every delivery of the object goes, but those in DELETING; how many are left."""
         ...
 
     def has_undeleted(self, key: ObjectKey) -> bool:
@@ -129,6 +164,12 @@ class DeliveryStore(Protocol):
     def remove_of_object(self, key: ObjectKey) -> None: ...
 
     def remove_of_node(self, node: NodeKey) -> None: ...
+
+    def resend_to_node(self, node: NodeKey, now_ms: int) -> None:
+        """The node wants everything again: whatever became of them, deliveries of objects that may be sent are PENDING and due,
+        those in DELETING excepted (`delivery.PeerReconnected` is for them).
+        """
+        ...
 
     def requeue_of_node(self, node: NodeKey, now_ms: int, *, lost_everything: bool) -> None:
         """The node registered again: open deliveries are due now with attempts 0; with `lost_everything`, ANNOUNCED,
@@ -171,6 +212,14 @@ class NodeStore(Protocol):
     def remove(self, key: NodeKey) -> None: ...
 
     def list_of_org(self, org: str) -> list[Node]: ...
+
+    def page_of_org(self, org: str, *, after: tuple[str, str], limit: int) -> list[Node]:
+        """By type and id (byte order) beyond `after`."""
+        ...
+
+    def keys_of_org(self, org: str, *, after: tuple[str, str], limit: int) -> list[NodeKey]:
+        """One page of an organization's nodes, by type and id (byte order) beyond `after`."""
+        ...
 
     def existing(self, keys: Sequence[NodeKey]) -> set[NodeKey]:
         """Which of `keys` are registered."""
@@ -282,11 +331,23 @@ class UnitOfWork(Protocol):
     @property
     def objects(self) -> ObjectStore: ...
     @property
+    def object_lists(self) -> ObjectListStore: ...
+    @property
     def deliveries(self) -> DeliveryStore: ...
     @property
     def fan_outs(self) -> FanOutStore: ...
     @property
     def nodes(self) -> NodeStore: ...
+    @property
+    def labels(self) -> LabelStore: ...
+    @property
+    def groups(self) -> GroupStore: ...
+    @property
+    def group_deliveries(self) -> GroupDeliveryStore: ...
+    @property
+    def reviews(self) -> ReviewStore: ...
+    @property
+    def placements(self) -> PlacementStore: ...
     @property
     def receptions(self) -> ReceptionStore: ...
     @property
@@ -295,6 +356,18 @@ class UnitOfWork(Protocol):
     def uploads(self) -> UploadStore: ...
     @property
     def accounts(self) -> AccountStore: ...
+    @property
+    def webhooks(self) -> WebhookStore: ...
+    @property
+    def webhook_queue(self) -> WebhookQueue: ...
+    @property
+    def access_lists(self) -> AccessListStore: ...
+    @property
+    def organizations(self) -> OrganizationStore: ...
+    @property
+    def counters(self) -> CounterStore: ...
+    @property
+    def changes(self) -> ChangeStore: ...
 
     def next_instances(self, count: int) -> range:
         """Fresh instance numbers: larger than any given out before by this database and than the start of time in ns, whatever

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from common.domain import objects as domain
-from common.domain.addressing import Audience, AudienceKind
-from common.domain.delivery import Delivery, opening
+from common.domain.addressing import GROUP_TYPE, AudienceKind
+from common.domain.delivery import Delivery
 from common.domain.errors import InvalidRequest, NotFound, SyncError
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
 from common.domain.objects import ObjectStatus, Payload, SyncObject
+from common.domain.preconditions import UNCONDITIONAL, Precondition, data_validator, object_validator
 from common.domain.publishing import LocalNode
+from common.domain.signing import Verdict
 from common.sync import wakeups
 from common.sync.copies import remove_copy
+from common.sync.fan_out import FanOuts
 from common.sync.ports import UnitOfWork
-from common.sync.records import FanOut, Opening
-
-#: Up to so many nodes get their delivery inside the publishing transaction; beyond, a background turn continues.
-INLINE_FAN_OUT_NODES = 100
+from common.sync.showing import show
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,37 @@ class PutObject:
     payload: Payload | None = None
     #: SHA-256 of `data` in hex.
     digest: str = ""
+    #: Whether the data has the signature that `meta` declares, if it declares one.
+    verdict: Verdict | None = None
+    #: Of the metadata that is replaced.
+    precondition: Precondition = UNCONDITIONAL
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """An object before and after a publish that has not happened."""
+
+    before: SyncObject | None
+    after: SyncObject
+    #: Those it has before.
+    destinations: list[Delivery]
 
 
 class Publisher:
     """Writes new instances of own objects, each together with the deliveries it causes."""
 
-    def __init__(self, local: LocalNode, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        local: LocalNode,
+        fan_outs: FanOuts,
+        now_ms: Callable[[], int],
+        published: Callable[[UnitOfWork, SyncObject], None] | None = None,
+    ) -> None:
+        """`published` is part of a publish: it is told of each object whose metadata was PUT."""
         self._local = local
+        self._fan_outs = fan_outs
         self._now_ms = now_ms
-        self._node_counts = _NodeCounts(now_ms)
+        self._published = published
 
     def put_many(self, uow: UnitOfWork, commands: Sequence[PutObject]) -> list[SyncObject | SyncError]:
         """Publish a batch; each command gets its own result, in order, and a refused one changes nothing.
@@ -60,8 +82,29 @@ class Publisher:
         results = [
             revision.apply(command, instance, unknown) for command, instance in zip(commands, instances, strict=True)
         ]
-        self._save(uow, stored, revision)
+        if revision.changed:
+            self._save(uow, stored, revision)
+            changed = revision.changed.values()
+            self._fan_outs.open_many(
+                uow, [(item, self._fan_outs.readdress(uow, stored.get(item.key), item)) for item in changed]
+            )
+            self._expect(uow, changed)
+            if self._published is not None:
+                for item in changed:
+                    self._published(uow, item)
         return results
+
+    def rehearse(self, uow: UnitOfWork, command: PutObject) -> Rehearsal:
+        """What `put_many` would do; nothing is changed. Raises what it would refuse the command with."""
+        stored = uow.objects.find_many([command.key])
+        before = stored.get(command.key)
+        revision = _Revision(dict(stored))
+        # Larger than any there was: the number itself will be another one.
+        instance = before.instance + 1 if before else 1
+        after = revision.apply(command, instance, self._unknown_destinations(uow, [command]))
+        if isinstance(after, SyncError):
+            raise after
+        return Rehearsal(before, after, self._fan_outs.destinations(uow, command.key) if before else [])
 
     def put_data(
         self,
@@ -71,20 +114,28 @@ class Publisher:
         data: bytes | None = None,
         *,
         upload_chunk_bytes: int = 0,
+        verdict: Verdict | None = None,
+        precondition: Precondition = UNCONDITIONAL,
     ) -> SyncObject:
-        """Replace the data of an own object; `data` are the bytes of a small payload. Raises NotFound, InvalidRequest."""
+        """Replace the data of an own object; `data` are the bytes of a small payload.
+
+        Raises NotFound, InvalidRequest, PreconditionFailed, and OutdatedVerdict when the object declares another
+        signature by now than `verdict` is about.
+        """
         uow.nodes.lock_org_shared({key.org})
         current = uow.objects.find(key, lock=True)
         if current is None:
             raise NotFound
-        revised = domain.with_data(current, payload, uow.next_instances(1)[0], upload_chunk_bytes)
+        revised = domain.with_data(current, payload, uow.next_instances(1)[0], upload_chunk_bytes, verdict)
+        precondition.check(data_validator(current))
         revision = _Revision({key: current})
         revision.accept(revised, data)
         self._save(uow, {key: current}, revision)
+        self._fan_outs.open_many(uow, [(revised, self._fan_outs.renewed(uow, revised))])
         return revised
 
-    def delete(self, uow: UnitOfWork, key: ObjectKey) -> None:
-        """Delete an object (rest-api 3.9). Raises NotFound, and InvalidRequest for a received one on an edge.
+    def delete(self, uow: UnitOfWork, key: ObjectKey, precondition: Precondition = UNCONDITIONAL) -> None:
+        """Delete an object (rest-api 3.9). Raises NotFound, PreconditionFailed, and InvalidRequest for a received one on an edge.
 
         A second delete keeps delivering the first one's news.
         """
@@ -92,6 +143,7 @@ class Publisher:
         current = uow.objects.find(key, lock=True)
         if current is None:
             raise NotFound
+        precondition.check(object_validator(current))
         if not current.is_own:
             self._delete_received(uow, current)
             return
@@ -106,40 +158,21 @@ class Publisher:
             uow.objects.remove(key)
             return
         meta = msgspec.structs.replace(current.meta, deleted=True)
-        uow.objects.save_many([replace(current, meta=meta, status=ObjectStatus.DELETED, payload=None)])
+        show(uow, replace(current, meta=meta, status=ObjectStatus.DELETED, payload=None))
         # Every destination has something due; the organization's topic reaches them all without naming each.
         uow.wake(f"org:{key.org}")
 
-    def destinations(self, uow: UnitOfWork, key: ObjectKey) -> list[Delivery]:
-        """Every destination of the object, also those a fan-out in the background has not reached yet. Raises NotFound."""
-        uow.objects.get(key)
-        deliveries = uow.deliveries.list_of_object(key)
-        fan_out = uow.fan_outs.find(key)
-        if fan_out is None:
-            return deliveries
-        current = {d.node for d in deliveries if d.instance == fan_out.instance}
-        opened = {
-            node.key: opening(key, node.key, fan_out.instance, fan_out.is_deliverable, self._now_ms())
-            for node in uow.nodes.list_of_org(key.org)
-            if fan_out.audience.includes(node.key) and node.key not in current
-        }
-        kept = [opened.pop(d.node, d) for d in deliveries]
-        return [*kept, *opened.values()]
-
-    def continue_fan_out(self, uow: UnitOfWork, limit: int) -> bool:
-        """Open the next `limit` deliveries of the oldest unfinished fan-out; False when there is none."""
-        fan_out = uow.fan_outs.next()
-        if fan_out is None:
-            return False
-        last = uow.deliveries.open_page(fan_out, self._now_ms(), limit)
-        if last is None:
-            uow.fan_outs.remove(fan_out.object)
-        else:
-            uow.fan_outs.advance(fan_out.object, last)
-            uow.wake(*wakeups.audience_topics(fan_out.audience))
-        return True
-
     def _unknown_destinations(self, uow: UnitOfWork, commands: Sequence[PutObject]) -> set[NodeKey]:
+        """Nodes and groups that are named and do not exist; a group as the node GROUP_TYPE:name."""
+        groups = {
+            NodeKey(command.key.org, GROUP_TYPE, command.meta.destination_id)
+            for command in commands
+            if self._local.audience(command.meta).kind is AudienceKind.GROUP
+        }
+        missing = {group for group in groups if uow.groups.find(group.org, group.id) is None}
+        return missing | self._unknown_nodes(uow, commands)
+
+    def _unknown_nodes(self, uow: UnitOfWork, commands: Sequence[PutObject]) -> set[NodeKey]:
         named = {
             node
             for command in commands
@@ -149,8 +182,6 @@ class Publisher:
         return named - uow.nodes.existing(sorted(named)) if named else set()
 
     def _save(self, uow: UnitOfWork, before: dict[ObjectKey, SyncObject], revision: _Revision) -> None:
-        if not revision.changed:
-            return
         now_ms = self._now_ms()
         objects = list(revision.changed.values())
         small = [(o.payload.name, revision.data[o.key]) for o in objects if o.payload and o.key in revision.data]
@@ -158,7 +189,6 @@ class Publisher:
             uow.payloads.save_small_many(small)
         uow.objects.save_many(objects)
         self._discard_replaced(uow, before, revision.changed, now_ms)
-        self._fan_out(uow, before, objects, now_ms)
 
     def _discard_replaced(
         self, uow: UnitOfWork, before: dict[ObjectKey, SyncObject], after: dict[ObjectKey, SyncObject], now_ms: int
@@ -182,26 +212,11 @@ class Publisher:
             uow.payloads.discard_many([upload.staged], self._now_ms())
         uow.uploads.remove(key)
 
-    def _fan_out(
-        self, uow: UnitOfWork, before: dict[ObjectKey, SyncObject], objects: list[SyncObject], now_ms: int
-    ) -> None:
-        inline: list[Opening] = []
-        for item in objects:
-            audience = self._local.audience(item.meta)
-            old = before.get(item.key)
-            if old is not None:
-                uow.fan_outs.remove(item.key)
-                if audience.kind is not AudienceKind.PLACED and self._local.audience(old.meta) != audience:
-                    uow.deliveries.withdraw_unaddressed(item.key, audience, now_ms)
-                    uow.wake(f"org:{item.key.org}")
-            if self._node_counts.is_large(uow, audience):
-                uow.fan_outs.add(FanOut(item.key, item.instance, audience, item.is_deliverable))
-                uow.wake(wakeups.FAN_OUT)
-                continue
-            inline.append(Opening(item.key, item.instance, audience, item.is_deliverable, now_ms))
-            if item.is_deliverable:
-                uow.wake(*wakeups.audience_topics(audience))
-        uow.deliveries.open_many(inline)
+    @staticmethod
+    def _expect(uow: UnitOfWork, changed: Iterable[SyncObject]) -> None:
+        """What is to happen to an object at its time may now be the next thing to happen."""
+        if any(item.meta.expiration or item.meta.activation_time for item in changed):
+            uow.wake(wakeups.TIMETABLE)
 
     def _delete_received(self, uow: UnitOfWork, current: SyncObject) -> None:
         if not self._local.is_cloud:
@@ -222,7 +237,9 @@ class _Revision:
         try:
             self._check_destinations(command, unknown)
             payload = command.payload or _small_payload(command, instance)
-            revised = domain.revise(self._current.get(command.key), command.key, command.meta, payload, instance)
+            current = self._current.get(command.key)
+            revised = domain.revise(current, command.key, command.meta, payload, instance, command.verdict)
+            command.precondition.check(object_validator(current))
         except SyncError as error:
             return error
         self.accept(revised, command.data if revised.payload is payload else None)
@@ -237,6 +254,8 @@ class _Revision:
 
     @staticmethod
     def _check_destinations(command: PutObject, unknown: set[NodeKey]) -> None:
+        if NodeKey(command.key.org, command.meta.destination_type, command.meta.destination_id) in unknown:
+            raise InvalidRequest(f"There is no group {command.meta.destination_id}.")
         if unknown and command.meta.destinations_list:
             for text in command.meta.destinations_list:
                 if NodeKey(command.key.org, *text.split(":")) in unknown:
@@ -260,26 +279,3 @@ def payload_name(key: ObjectKey, token: str) -> str:
         raw = part.encode()
         digest.update(len(raw).to_bytes(4, "big") + raw)
     return digest.hexdigest()
-
-
-class _NodeCounts:
-    """How many nodes an audience has, roughly. Being wrong only moves work between the publish and the background turn."""
-
-    _REFRESH_MS = 5_000
-
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
-        self._counts: dict[tuple[str, str], tuple[int, int]] = {}
-
-    def is_large(self, uow: UnitOfWork, audience: Audience) -> bool:
-        if audience.kind not in (AudienceKind.EVERYONE, AudienceKind.TYPE):
-            return False
-        key = (audience.org, audience.type)
-        now_ms = self._now_ms()
-        count, counted_at_ms = self._counts.get(key, (0, 0))
-        if not 0 <= now_ms - counted_at_ms < self._REFRESH_MS:
-            if len(self._counts) > 10_000:
-                self._counts.clear()
-            count = uow.nodes.count(audience.org, audience.type or None)
-            self._counts[key] = (count, now_ms)
-        return count > INLINE_FAN_OUT_NODES

@@ -15,16 +15,27 @@ from common.domain.metadata import Metadata
 from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.domain.publishing import LocalNode
 from common.domain.reception import Answer, Reception, ReceptionState
+from common.domain.services import dropped_by
+from common.domain.signing import declaration_of
 from common.sync import wakeups
 from common.sync.copies import partial_copy
 from common.sync.ports import UnitOfWork
 from common.sync.publisher import payload_name
+from common.sync.showing import show
+from common.sync.webhooks import enqueue
 
 #: What an application may do something with.
 _USABLE = frozenset({ObjectStatus.COMPLETELY_RECEIVED, ObjectStatus.RECEIVED})
 
 #: A visible object in one of these gives way to the newer version before its data is here.
-_USED_UP = frozenset({ObjectStatus.CONSUMED, ObjectStatus.DELETED, ObjectStatus.PARTIALLY_RECEIVED})
+_USED_UP = frozenset(
+    {
+        ObjectStatus.CONSUMED,
+        ObjectStatus.DELETED,
+        ObjectStatus.PARTIALLY_RECEIVED,
+        ObjectStatus.RECEIVER_VERIFICATION_FAILED,
+    }
+)
 
 #: Answers the cloud gives by the status code of the request itself, over HTTP (wire-protocol 2.9).
 IMPLIED_BY_HTTP = frozenset({Answer.UPDATED, Answer.DELETION_ACKNOWLEDGED, Answer.FEEDBACK})
@@ -70,9 +81,9 @@ class Receiver:
             self._check_origin(known, origin)
             if meta.instance_id < known.instance:
                 raise Ignored
-            if meta.instance_id == known.instance and known.state is not ReceptionState.FAILED:
+            if meta.instance_id == known.instance and not self._is_welcome_again(known):
                 return self._repeated(uow, known)
-        needs_data = _needs_data(meta, visible)
+        needs_data = self._needs_data(meta, visible)
         reception = self._heard(known, key, meta, origin, needs_data)
         if known is not None and known.staged and known.staged != reception.staged:
             uow.payloads.discard_many([known.staged], self._now_ms())
@@ -108,8 +119,7 @@ class Receiver:
         self._discard_payload(uow, visible)
         shown = msgspec.structs.replace(meta, deleted=True)
         gone = SyncObject(key, shown, ObjectStatus.DELETED, is_own=False).with_counters_restarted()
-        uow.objects.save_many([gone])
-        uow.wake(wakeups.objects_topic(key.org, key.type))
+        show(uow, gone)
 
     def piece_is_durable(self, uow: UnitOfWork, key: ObjectKey, instance: int, start: int, end: int) -> Reception:
         """Remember that `[start, end)` would survive a crash here. Raises Ignored when the transfer was superseded."""
@@ -135,14 +145,23 @@ class Receiver:
             uow.payloads.save_small_many([(payload.name, data)])
         self._save(uow, replace(stepped, staged="", coverage=Coverage()))
         self._show_complete(uow, uow.objects.find(key, lock=True), stepped, payload)
+        enqueue(uow, key, stepped.meta, self._local, self._now_ms())
 
-    def data_failed(self, uow: UnitOfWork, key: ObjectKey, instance: int, reason: str) -> None:
-        """The bytes cannot be had or do not verify: tell the origin, keep the previous version. Raises Ignored."""
+    def data_failed(
+        self, uow: UnitOfWork, key: ObjectKey, instance: int, reason: str, *, is_wrong: bool = False
+    ) -> None:
+        """The bytes cannot be had or, with `is_wrong`, do not verify: tell the origin, keep the previous version.
+
+        Raises Ignored.
+        """
         reception = self._transfer(uow, key, instance)
         failed = machine.step(reception, machine.DataFailed(reason), self._now_ms())
         if reception.staged:
             uow.payloads.discard_many([reception.staged], self._now_ms())
         self._save(uow, replace(failed, staged="", coverage=Coverage()))
+        visible = uow.objects.find(key, lock=True) if is_wrong else None
+        if visible is not None and visible.status is ObjectStatus.PARTIALLY_RECEIVED:
+            uow.objects.save_many([replace(visible, status=ObjectStatus.RECEIVER_VERIFICATION_FAILED)])
 
     def received_by_application(self, uow: UnitOfWork, key: ObjectKey) -> None:
         """Raises InvalidRequest when there is nothing to receive (rest-api 3.15)."""
@@ -163,7 +182,7 @@ class Receiver:
             return
         reception = uow.receptions.find(key, lock=True)
         if reception is not None and _shows(item, reception):
-            uow.objects.save_many([replace(item, remaining_consumers=0, status=ObjectStatus.CONSUMED)])
+            uow.objects.save_many([replace(item, remaining_consumers=0, status=ObjectStatus.CONSUMED, change=0)])
             self._save(uow, machine.step(reception, machine.AppConsumed(), self._now_ms()))
         elif reception is not None:
             # Consumed while the next version was on its way: only that one matters to the origin now.
@@ -211,6 +230,26 @@ class Receiver:
                 self._discard_payload(uow, item)
                 uow.objects.remove(key)
 
+    def _needs_data(self, meta: Metadata, visible: SyncObject | None) -> bool:
+        if not meta.carries_data:
+            return False
+        names_file = bool(meta.destination_data_uri) and not self._local.is_cloud
+        if visible is not None and visible.payload is not None and visible.meta.data_id == meta.data_id:
+            # Only metadata changed (rest-api 5.6); but data is verified and written to its file on its way in only.
+            is_verified = not meta.is_signed or declaration_of(visible.meta) == declaration_of(meta)
+            return not is_verified or (names_file and not _has_file(visible, meta.destination_data_uri))
+        if meta.meta_only:
+            return meta.data_id != 0
+        return meta.object_size > 0 or meta.is_signed or names_file
+
+    def _is_welcome_again(self, known: Reception) -> bool:
+        """The same instance counts once, unless it failed here, or was withdrawn from this node and now is for it again.
+
+        Only a cloud has several destinations to withdraw from; what an edge deleted comes again as another instance.
+        """
+        is_withdrawn = known.state in (ReceptionState.DELETED, ReceptionState.FORGOTTEN)
+        return known.state is ReceptionState.FAILED or (is_withdrawn and not self._local.is_cloud)
+
     def _check_origin(self, known: Reception, origin: NodeKey) -> None:
         if known.origin != origin and known.state is not ReceptionState.FORGOTTEN:
             raise ProtocolViolation("This object belongs to another node.")
@@ -255,7 +294,8 @@ class Receiver:
         """Without a usable previous version applications see that something is coming; with one they keep it (R4)."""
         if visible is None or visible.status in _USED_UP:
             self._discard_payload(uow, visible)
-            uow.objects.save_many([partial_copy(reception)])
+            dropped = dropped_by(reception.meta, visible)
+            uow.objects.save_many([replace(partial_copy(reception), dropped_services=dropped)])
 
     def _show_complete(
         self, uow: UnitOfWork, visible: SyncObject | None, reception: Reception, payload: Payload | None
@@ -263,23 +303,24 @@ class Receiver:
         if visible is not None and visible.payload != payload:
             self._discard_payload(uow, visible)
         meta = msgspec.structs.replace(reception.meta, deleted=False)
-        shown = SyncObject(reception.object, meta, ObjectStatus.COMPLETELY_RECEIVED, is_own=False, payload=payload)
-        uow.objects.save_many([shown.with_counters_restarted()])
-        uow.wake(wakeups.objects_topic(reception.object.org, reception.object.type))
+        shown = SyncObject(
+            reception.object,
+            meta,
+            ObjectStatus.COMPLETELY_RECEIVED,
+            is_own=False,
+            payload=payload,
+            dropped_services=dropped_by(meta, visible),
+        )
+        show(uow, shown.with_counters_restarted())
 
     def _discard_payload(self, uow: UnitOfWork, item: SyncObject | None) -> None:
         if item is not None and item.payload is not None:
             uow.payloads.discard_many([item.payload], self._now_ms())
 
 
-def _needs_data(meta: Metadata, visible: SyncObject | None) -> bool:
-    if not meta.carries_data:
-        return False
-    if visible is not None and visible.payload is not None and visible.meta.data_id == meta.data_id:
-        return False  # only metadata changed (rest-api 5.6)
-    if meta.meta_only:
-        return meta.data_id != 0
-    return meta.object_size > 0
+def _has_file(visible: SyncObject, uri: str) -> bool:
+    """Does the file hold the data of the visible version? That of a consumed one is removed."""
+    return visible.meta.destination_data_uri == uri and visible.status in _USABLE
 
 
 def _payload_without_fetch(reception: Reception, visible: SyncObject | None) -> Payload | None:

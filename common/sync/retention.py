@@ -12,6 +12,9 @@ RECEPTIONS_KEPT = 10_000
 #: An upload nobody continued for this long is given up; its bytes are collected.
 UPLOAD_ABANDONED_MS = 7 * 24 * 3600 * 1000
 
+#: Calls of webhooks that were given up can be repeated by hand for this long.
+DEAD_LETTER_MS = 30 * 24 * 3600 * 1000
+
 _PAGE = 500
 
 
@@ -32,6 +35,9 @@ class Retention:
             uow.uploads.remove(upload.object)
         uow.payloads.discard_many([upload.staged for upload in stale], self._now_ms())
         return len(stale) == _PAGE
+
+    def forget_dead_letters(self, uow: UnitOfWork) -> bool:
+        return uow.webhook_queue.prune_dead(self._now_ms() - DEAD_LETTER_MS, _PAGE) == _PAGE
 
     def forget_consumed_objects(self, uow: UnitOfWork) -> bool:
         """Own objects the other side has consumed, oldest first (rest-api 5.1 `consumedByDest`)."""

@@ -9,6 +9,8 @@ from common.domain.chunks import Coverage
 from common.domain.errors import Ignored, NotFound
 from common.domain.ids import ObjectKey
 from common.domain.objects import Payload, SyncObject, check_accepts_data
+from common.domain.preconditions import UNCONDITIONAL, Precondition, data_validator
+from common.domain.signing import Verdict
 from common.sync.ports import UnitOfWork
 from common.sync.publisher import Publisher, payload_name
 from common.sync.records import Upload
@@ -22,12 +24,24 @@ class Uploads:
         self._now_ms = now_ms
         self._new_token = new_token
 
-    def begin(self, uow: UnitOfWork, key: ObjectKey, start: int, end: int, total_bytes: int) -> Upload:
-        """The upload this piece belongs to. Another total starts over. Raises NotFound, InvalidRequest."""
+    def begin(
+        self,
+        uow: UnitOfWork,
+        key: ObjectKey,
+        start: int,
+        end: int,
+        total_bytes: int,
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> Upload:
+        """The upload this piece belongs to. Another total starts over.
+
+        Raises NotFound, InvalidRequest, PreconditionFailed.
+        """
         current = uow.objects.find(key, lock=True)
         if current is None:
             raise NotFound
         check_accepts_data(current)
+        precondition.check(data_validator(current))
         upload = uow.uploads.find(key, lock=True)
         if upload is not None and upload.total_bytes == total_bytes:
             if start == 0 and upload.chunk_bytes == 0:
@@ -63,12 +77,17 @@ class Uploads:
         uow.uploads.remove(key)
         return True
 
-    def complete(self, uow: UnitOfWork, upload: Upload, payload: Payload) -> SyncObject:
-        """All pieces are sealed as `payload`: publish it, once. Raises Ignored, NotFound, InvalidRequest."""
+    def complete(self, uow: UnitOfWork, upload: Upload, payload: Payload, verdict: Verdict | None = None) -> SyncObject:
+        """All pieces are sealed as `payload`: publish it, once.
+
+        Raises Ignored, NotFound, InvalidRequest, and OutdatedVerdict as `Publisher.put_data` does.
+        """
         item = uow.objects.find(upload.object, lock=True)
         if item is not None and item.payload is not None and item.payload.name == payload.name:
             return item
         current = uow.uploads.find(upload.object, lock=True)
         if current is None or current.staged != upload.staged:
             raise Ignored("This upload was replaced by another one.")
-        return self._publisher.put_data(uow, upload.object, payload, upload_chunk_bytes=upload.chunk_bytes)
+        return self._publisher.put_data(
+            uow, upload.object, payload, upload_chunk_bytes=upload.chunk_bytes, verdict=verdict
+        )

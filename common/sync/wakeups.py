@@ -13,6 +13,12 @@ FETCH = "fetch"
 ANSWERS = "answers"
 #: A fan-out continues in the background.
 FAN_OUT = "fan-out"
+#: A webhook is to be called.
+WEBHOOKS = "webhooks"
+#: What changed about nodes or groups has consequences that are worked out in the background.
+REVIEW = "review"
+#: An object expires or becomes active at a time that may be the next one.
+TIMETABLE = "timetable"
 
 
 def node_topic(node: NodeKey) -> str:
@@ -23,7 +29,7 @@ def node_topic(node: NodeKey) -> str:
 def audience_topics(audience: Audience) -> tuple[str, ...]:
     """Topics that together reach every node of the audience, however many there are."""
     match audience.kind:
-        case AudienceKind.EVERYONE:
+        case AudienceKind.EVERYONE | AudienceKind.GROUP:
             return (f"org:{audience.org}",)
         case AudienceKind.TYPE:
             return (f"type:{audience.org}/{audience.type}",)

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from common.domain.delivery import DeliveryState
 from common.domain.ids import NodeKey
+from common.domain.labels import Labels, LabelSource
 from common.domain.nodes import Node
 from common.domain.objects import ObjectStatus
 from common.sync import wakeups
+from common.sync.membership import forget
 from common.sync.ports import UnitOfWork
+from common.sync.reviews import Reviews
 
 
 class Registration:
@@ -18,12 +21,26 @@ class Registration:
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
+        self._reviews = Reviews(now_ms)
 
-    def register(self, uow: UnitOfWork, key: NodeKey, *, is_persistent: bool, capabilities: frozenset[str]) -> bool:
+    def register(
+        self,
+        uow: UnitOfWork,
+        key: NodeKey,
+        *,
+        is_persistent: bool,
+        capabilities: frozenset[str],
+        labels: Labels | None = None,
+    ) -> bool:
         """A node says it has started; False when it is not known and has to register as new.
 
-        What it has not acknowledged is due at once; a node that lost its store gets delivered objects again, too.
+        What it has not acknowledged is due at once; a node that lost its store gets delivered objects again, too. `labels`
+        are all it says about itself; None when it does not speak about that.
         """
+        if labels is not None and uow.labels.of_node(key).get(LabelSource.REGISTRATION, {}) != labels:
+            uow.nodes.lock_org(key.org)
+        else:
+            labels = None
         known = uow.nodes.find(key)
         if known is None:
             return False
@@ -31,10 +48,21 @@ class Registration:
         uow.nodes.save(replace(known, is_persistent=is_persistent, capabilities=capabilities, last_seen_at_ms=now_ms))
         uow.deliveries.requeue_of_node(key, now_ms, lost_everything=not is_persistent)
         uow.receptions.requeue_answers(key, now_ms)
+        if labels is not None:
+            uow.labels.replace(key, LabelSource.REGISTRATION, labels)
+            self._reviews.node_changed(uow, key)
         uow.wake(wakeups.node_topic(key))
         return True
 
-    def register_new(self, uow: UnitOfWork, key: NodeKey, *, is_persistent: bool, capabilities: frozenset[str]) -> None:
+    def register_new(
+        self,
+        uow: UnitOfWork,
+        key: NodeKey,
+        *,
+        is_persistent: bool,
+        capabilities: frozenset[str],
+        labels: Labels | None = None,
+    ) -> None:
         """A node starts from nothing: everything addressed to it that it has not consumed is due."""
         uow.nodes.lock_org(key.org)
         now_ms = self._now_ms()
@@ -48,6 +76,9 @@ class Registration:
         uow.nodes.save(node)
         uow.deliveries.requeue_of_node(key, now_ms, lost_everything=True)
         uow.deliveries.open_for_node(key, now_ms)
+        if labels is not None:
+            uow.labels.replace(key, LabelSource.REGISTRATION, labels)
+        self._reviews.node_changed(uow, key)
         uow.wake(wakeups.node_topic(key))
 
     def ping(self, uow: UnitOfWork, key: NodeKey) -> bool:
@@ -57,12 +88,19 @@ class Registration:
         uow.nodes.touch(key, self._now_ms())
         return True
 
+    def resend(self, uow: UnitOfWork, key: NodeKey) -> None:
+        """The node wants everything again, also what it has consumed (rest-api 3.20)."""
+        uow.deliveries.resend_to_node(key, self._now_ms())
+        uow.wake(wakeups.node_topic(key))
+
     def unregister(self, uow: UnitOfWork, key: NodeKey) -> None:
         """The node leaves for good: nothing is owed to it any more. Unknown nodes are fine."""
         uow.nodes.lock_org(key.org)
         deleting = [d.object for d in uow.deliveries.list_of_node(key) if d.state is DeliveryState.DELETING]
         uow.deliveries.remove_of_node(key)
         uow.nodes.remove(key)
+        forget(uow, key)
+        uow.labels.replace(key, LabelSource.REGISTRATION, {})
         for object_key in deleting:
             item = uow.objects.find(object_key, lock=True)
             if (

@@ -17,8 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.domain.delivery import DeliveryEvent, PeerConsumed, PeerDroppedIt, PeerFailed, PeerReceived, PeerUpdated
-from common.domain.errors import Forbidden, Ignored, InvalidRequest, ProtocolViolation, UnknownNode
+from common.domain.errors import Forbidden, Ignored, InvalidRequest, UnknownNode
 from common.domain.ids import NodeKey, ObjectKey
+from common.domain.labels import parse_labels
 from common.domain.metadata import Metadata
 from common.domain.names import is_valid_segment
 from common.domain.reception import Answer
@@ -114,8 +115,8 @@ class NodeInterface:
 
     def routes(self) -> list[Route]:
         return [
-            route("/spi/v1/objects/{path:path}", self.objects),
-            route("/spi/v1/{call}/{path:path}", self.node_call),
+            route("/spi/v1/objects/{path:path}", self.objects, head_is_get=False),
+            route("/spi/v1/{call}/{path:path}", self.node_call, head_is_get=False),
         ]
 
     async def node_call(self, request: Request) -> Response:
@@ -132,6 +133,8 @@ class NodeInterface:
         node = await calling_node(self._gate, request)
         if request.scope["path"] == routes.POLL_PATH:
             return await self._poll(node, request) if request.method == "GET" else responses.empty(405)
+        if request.method == "PUT" and request.scope["path"].endswith(f"/{routes.RESEND}"):
+            return await self._resend(node, request)
         call = _object_call(request)
         if call.key.org != node.org:
             raise Forbidden
@@ -144,8 +147,11 @@ class NodeInterface:
     async def _register(self, node: NodeKey, request: Request) -> Response:
         is_persistent = _persistent(request)
         offered = routes.parse_capabilities(request.headers.get(routes.CAPABILITIES_HEADER))
+        labels = _labels(request)
         known = await self._write(
-            lambda uow: self._registration.register(uow, node, is_persistent=is_persistent, capabilities=offered)
+            lambda uow: self._registration.register(
+                uow, node, is_persistent=is_persistent, capabilities=offered, labels=labels
+            )
         )
         if not known:
             return responses.not_found()
@@ -155,8 +161,11 @@ class NodeInterface:
     async def _register_new(self, node: NodeKey, request: Request) -> Response:
         is_persistent = _persistent(request)
         offered = routes.parse_capabilities(request.headers.get(routes.CAPABILITIES_HEADER))
+        labels = _labels(request)
         await self._write(
-            lambda uow: self._registration.register_new(uow, node, is_persistent=is_persistent, capabilities=offered)
+            lambda uow: self._registration.register_new(
+                uow, node, is_persistent=is_persistent, capabilities=offered, labels=labels
+            )
         )
         self._seen[node] = self._clock.monotonic()
         return _with_capabilities(responses.done())
@@ -168,6 +177,14 @@ class NodeInterface:
     async def _unregister(self, node: NodeKey, request: Request) -> Response:
         self._seen.pop(node, None)
         await self._write(lambda uow: self._registration.unregister(uow, node))
+        return responses.done()
+
+    async def _resend(self, node: NodeKey, request: Request) -> Response:
+        """PUT `/spi/v1/objects/{org}/resend`."""
+        if request.scope["path"] != f"{routes.POLL_PATH}{node.org}/{routes.RESEND}":
+            raise InvalidRequest("The path has the wrong number of parts, or names another organization.")
+        await self._check_registered(node)
+        await self._write(lambda uow: self._registration.resend(uow, node))
         return responses.done()
 
     async def _poll(self, node: NodeKey, request: Request) -> Response:
@@ -203,8 +220,6 @@ class NodeInterface:
 
     async def _update(self, node: NodeKey, call: ObjectCall, request: Request) -> Response:
         meta = await self._metadata(node, call, request)
-        if meta.is_signed:
-            raise ProtocolViolation("Signed objects are not supported by this version.")
         try:
             await self._check_registered(node)
         except UnknownNode as error:
@@ -281,6 +296,12 @@ def _persistent(request: Request) -> bool:
         return flag(request.query_params, "persistent-storage") is not False
     except ValueError:
         raise InvalidRequest("persistent-storage has to be true or false.") from None
+
+
+def _labels(request: Request) -> dict[str, str] | None:
+    """What the node says about itself; None when it says nothing. Raises InvalidRequest."""
+    text = request.headers.get(routes.LABELS_HEADER)
+    return None if text is None else parse_labels(text)
 
 
 def _with_capabilities(response: Response) -> Response:

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from common.domain.chunks import Range
 from common.domain.errors import Ignored, InvalidRequest, NotFound, RangeNotSatisfiable, VerificationFailed
 from common.domain.ids import NodeKey, ObjectKey
-from common.domain.objects import READABLE, ObjectStatus
+from common.domain.objects import READABLE, ObjectStatus, Payload
 from common.domain.reception import Reception, ReceptionState
+from common.domain.signing import WrongSignature
 from common.protocol.digest_field import DIGEST_HEADER, format_digest, parse_digest
 from common.rest import data as data_responses
 from common.rest import responses
@@ -22,6 +23,7 @@ from common.rest.exchange import ReadableData
 from common.rest.ranges import parse_content_range, parse_range
 from common.rest.staging import Staging, first_bytes, verify_digest
 from common.runtime.intake import FLUSH_EVERY_BYTES
+from common.runtime.signatures import check_signature
 from common.sync.payloads import PayloadIncomplete, PayloadMissing
 from common.sync.ports import Database, UnitOfWork
 from common.sync.receiver import Receiver
@@ -69,7 +71,7 @@ class NodeData:
         if not reception.coverage.covers(size):
             reception = await self._take(reception, span, request)
         if reception.coverage.covers(size):
-            await self._complete(reception, parse_digest(request.headers.get(DIGEST_HEADER)))
+            return await self._complete(reception, parse_digest(request.headers.get(DIGEST_HEADER)))
         return responses.done()
 
     async def _take(self, reception: Reception, span: Range, request: Request) -> Reception:
@@ -92,20 +94,31 @@ class NodeData:
         if payload.size != size:
             raise InvalidRequest(f"The object has {size} bytes, the body {payload.size}.")
         verify_digest(payload.digest, parse_digest(request.headers.get(DIGEST_HEADER)))
-        await self._write(
-            lambda uow: self._receiver.data_complete(uow, reception.object, reception.instance, payload, data)
-        )
-        return responses.done()
+        return await self._show(reception, payload, data)
 
-    async def _complete(self, reception: Reception, expected_digest: str | None) -> None:
-        """Show the object. Raises VerificationFailed or PayloadError; all is to be sent again then."""
+    async def _complete(self, reception: Reception, expected_digest: str | None) -> Response:
+        """Seal and show the object. Raises VerificationFailed or PayloadError; all is to be sent again then."""
         try:
             payload = await self._staging.seal(reception.staged, reception.meta.object_size, expected_digest)
         except (VerificationFailed, PayloadMissing, PayloadIncomplete):
             await self._write(lambda uow: self._receiver.data_is_wrong(uow, reception.object, reception.instance))
             await self._staging.drop(reception.staged)
             raise
-        await self._write(lambda uow: self._receiver.data_complete(uow, reception.object, reception.instance, payload))
+        return await self._show(reception, payload, None)
+
+    async def _show(self, reception: Reception, payload: Payload, data: bytes | None) -> Response:
+        """Whole and as announced. A wrong signature is final: what the node signed will be no better the next time."""
+        key, instance = reception.object, reception.instance
+        try:
+            if reception.meta.is_signed:
+                await asyncio.to_thread(check_signature, reception.meta, payload, data, self._staging.store)
+        except WrongSignature as error:
+            reason = str(error)
+            await self._write(lambda uow: self._receiver.data_failed(uow, key, instance, reason, is_wrong=True))
+            await self._staging.drop(payload.name)
+            return Response(f"{reason}\n", 422, media_type="text/plain")
+        await self._write(lambda uow: self._receiver.data_complete(uow, key, instance, payload, data))
+        return responses.done()
 
     async def _write(self, work: Callable[[UnitOfWork], T]) -> T:
         return await asyncio.wrap_future(self._database.submit(work))

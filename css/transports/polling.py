@@ -10,6 +10,7 @@ from starlette.requests import Request
 from common.domain.ids import NodeKey
 from common.protocol.messages import PollItem
 from common.rest.service import DRAIN
+from common.rest.waiting import departure_of, wait_for_either
 from common.runtime.hub import Hub
 from common.sync import wakeups
 from common.sync.ports import Clock, Database, UnitOfWork
@@ -43,21 +44,18 @@ class Outbox:
         Holds neither a thread nor a database connection while it waits, and takes nothing for a caller who has gone.
         """
         deadline = self._clock.monotonic() + wait_seconds
-        with self._hub.listener(DRAIN, *wakeups.topics_of_node(node)) as woken:
-            gone = asyncio.create_task(_until_gone(request)) if wait_seconds > 0 else None
-            try:
-                while True:
-                    woken.clear()
-                    items, next_due_seconds = await self._collect(node)
-                    left = deadline - self._clock.monotonic()
-                    if items or left <= 0 or self._is_draining() or (gone is not None and gone.done()):
-                        return items
-                    await _wait(woken, gone, min(left, next_due_seconds))
-                    if gone is not None and gone.done():
-                        return []
-            finally:
-                if gone is not None:
-                    gone.cancel()
+        if wait_seconds <= 0:
+            return (await self._collect(node))[0]
+        with self._hub.listener(DRAIN, *wakeups.topics_of_node(node)) as woken, departure_of(request) as gone:
+            while True:
+                woken.clear()
+                items, next_due_seconds = await self._collect(node)
+                left = deadline - self._clock.monotonic()
+                if items or left <= 0 or self._is_draining() or gone.done():
+                    return items
+                await wait_for_either(woken, gone, min(left, next_due_seconds))
+                if gone.done():
+                    return []
 
     async def _collect(self, node: NodeKey) -> tuple[list[PollItem], float]:
         """Due messages, or how long there will be none unless somebody is woken."""
@@ -83,15 +81,3 @@ class Outbox:
         answers = self._receiver.claim_answers(uow, node, MAX_ITEMS)
         items += [PollItem(owed.answer.value, owed.meta) for owed in answers]
         return items
-
-
-async def _wait(woken: asyncio.Event, gone: asyncio.Task[None] | None, seconds: float) -> None:
-    waking = asyncio.ensure_future(woken.wait())
-    waiting = {waking, gone} if gone is not None else {waking}
-    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    waking.cancel()
-
-
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

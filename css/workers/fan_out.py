@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from common.sync.fan_out import FanOuts
 from common.sync.ports import Database
-from common.sync.publisher import Publisher
 
 #: Deliveries opened per transaction: long enough to be efficient, short enough not to hold up a publish.
 PAGE = 1_000
@@ -15,10 +15,10 @@ _RECHECK_SECONDS = 15.0
 class FanOutWorker:
     """Turns of one worker."""
 
-    def __init__(self, database: Database, publisher: Publisher) -> None:
+    def __init__(self, database: Database, fan_outs: FanOuts) -> None:
         self._database = database
-        self._publisher = publisher
+        self._fan_outs = fan_outs
 
     def turn(self) -> float:
-        has_more = self._database.write(lambda uow: self._publisher.continue_fan_out(uow, PAGE))
+        has_more = self._database.write(lambda uow: self._fan_outs.resume(uow, PAGE))
         return 0.0 if has_more else _RECHECK_SECONDS

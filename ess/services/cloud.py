@@ -35,6 +35,14 @@ class Cloud(Protocol):
 
     def register_new(self) -> frozenset[str]: ...
 
+    def unregister(self) -> None:
+        """This node leaves for good: nothing is owed to it any more."""
+        ...
+
+    def resend(self) -> None:
+        """Everything addressed to this node is wanted again."""
+        ...
+
     def poll(self, wait_seconds: int) -> list[PollItem]:
         """What the cloud has for this node, after waiting up to `wait_seconds` for it."""
         ...
@@ -54,5 +62,7 @@ class Cloud(Protocol):
     def upload(
         self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, payload: Payload
     ) -> None:
-        """Send `span` of `payload`, which `body` yields. Raises Ignored when the cloud no longer wants it."""
+        """Send `span` of `payload`, which `body` yields. Raises Ignored when the cloud no longer wants it, VerificationFailed
+        when the data does not have the signature the object declares.
+        """
         ...

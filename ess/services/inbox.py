@@ -54,7 +54,6 @@ class Inbox:
             event, acknowledgement = _ANSWERS[item.type]
             return self._answer(uow, key, meta, event, acknowledgement)
         try:
-            self._check_supported(meta)
             if item.type == Action.UPDATE:
                 self._receiver.update_arrived(uow, key, meta, self._cloud)
             else:
@@ -83,10 +82,3 @@ class Inbox:
         """The cloud offers what we know to be old: it learns that it need not go on."""
         action = Action.UPDATED if item.type == Action.UPDATE else Action.DELETION_ACKNOWLEDGED
         return Reply(action, key, item.meta)
-
-    @staticmethod
-    def _check_supported(meta: Metadata) -> None:
-        if meta.is_signed:
-            raise ProtocolViolation("Signed objects are not supported by this version.")
-        if meta.destination_data_uri:
-            raise ProtocolViolation("destinationDataUri is not supported by this version.")

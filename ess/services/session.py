@@ -30,6 +30,10 @@ class Session:
         cloud = uow.nodes.find(self._cloud)
         return cloud is None or cloud.last_seen_at_ms == 0
 
+    def forget_link(self, uow: UnitOfWork) -> None:
+        """This node has left: should it come back, it comes as a new one."""
+        uow.nodes.touch(self._cloud, 0)
+
     def link_up(self, uow: UnitOfWork, *, as_new: bool) -> None:
         """Everything unanswered is due at once. A cloud that met us for the first time gets all our objects (wire-protocol 2.4)."""
         now_ms = self._now_ms()

@@ -32,6 +32,7 @@ def open_storage(config: EssConfig, on_commit: Callable[[Iterable[str]], None], 
     path = config.database_path
     try:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        config.storage.data_directory.mkdir(0o700, parents=True, exist_ok=True)
         payloads = FilePayloadStore(config.storage.payload_directory)
         upgrade("ess", path)
         local = LocalNode(node.type, node.id, node.org)

@@ -20,6 +20,7 @@ from common.domain.errors import (
     TooManyRequests,
     Unavailable,
     UnknownNode,
+    VerificationFailed,
 )
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.objects import Payload
@@ -43,6 +44,7 @@ _ERRORS: dict[int, type[SyncError]] = {
     403: NotAuthenticated,
     404: NotFound,
     409: Ignored,
+    422: VerificationFailed,
     424: UnknownNode,
     429: TooManyRequests,
     **dict.fromkeys((307, 408, 502, 503, 504), Unavailable),
@@ -68,8 +70,11 @@ class CloudClient:
         app_secret: str,
         verify: ssl.SSLContext | bool,
         timeouts: Timeouts,
+        labels: str = "",
     ) -> None:
+        """`labels` is what the node says about itself, as LABELS_HEADER has it."""
         self._node = node
+        self._labels = labels
         self._timeouts = timeouts
         # Between two pieces: a link that is silent for so long is dead, and the rest is fetched over another one.
         self._stall_seconds = min(timeouts.data_seconds, _STALL_SECONDS)
@@ -100,6 +105,9 @@ class CloudClient:
 
     def unregister(self) -> None:
         self._node_call("unregister", {})
+
+    def resend(self) -> None:
+        self._request("PUT", routes.resend_path(self._node.org))
 
     def poll(self, wait_seconds: int) -> list[PollItem]:
         """What the cloud has for this node, after waiting up to `wait_seconds` for it. Raises UnknownNode."""
@@ -140,7 +148,8 @@ class CloudClient:
         self._request("PUT", path, content=body, headers=headers, timeout=timeout)
 
     def _node_call(self, call: str, params: dict[str, str]) -> frozenset[str]:
-        response = self._request("PUT", routes.node_call_path(call, self._node), params=params)
+        headers = {routes.LABELS_HEADER: self._labels} if call.startswith("register") else {}
+        response = self._request("PUT", routes.node_call_path(call, self._node), params=params, headers=headers)
         return routes.parse_capabilities(response.headers.get(routes.CAPABILITIES_HEADER)) & CAPABILITIES
 
     def _request(self, method: str, path: str, **options: object) -> httpx.Response:

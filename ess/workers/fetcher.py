@@ -15,10 +15,13 @@ from common.domain.reception import Reception
 from common.runtime.blocking_intake import receive_blocking
 from common.runtime.digests import RunningDigests
 from common.runtime.logs import fields
+from common.runtime.signatures import check_signature
 from common.sync.payloads import PayloadError, PayloadIncomplete, PayloadMissing, PayloadStore
 from common.sync.ports import Database
 from common.sync.receiver import Receiver
 from ess.services.cloud import Cloud, Download
+from ess.store.data_directory import DataFileRefused
+from ess.workers.data_files import DataFiles
 from ess.workers.in_flight import InFlight
 from ess.workers.link import Link
 
@@ -28,6 +31,8 @@ log = logging.getLogger(__name__)
 _PAGE = 200
 
 LARGE_BYTES = 8 << 20
+
+_READ_BYTES = 1 << 20
 
 
 class Fetcher:
@@ -43,6 +48,7 @@ class Fetcher:
         link: Link,
         in_flight: InFlight,
         small_bytes: int,
+        data_files: DataFiles,
     ) -> None:
         self._client = client
         self._database = database
@@ -52,6 +58,7 @@ class Fetcher:
         self._link = link
         self._in_flight = in_flight
         self._small_bytes = small_bytes
+        self._data_files = data_files
         self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="fetch-write")
 
     def turn(self) -> float | None:
@@ -78,6 +85,7 @@ class Fetcher:
 
     def _fetch(self, reception: Reception) -> None:
         try:
+            self._data_files.check(reception)
             if reception.meta.object_size <= self._small_bytes:
                 self._fetch_small(reception)
             else:
@@ -88,10 +96,10 @@ class Fetcher:
                 raise Unavailable("Another instance is on its way.") from None
         except NotFound:
             self._give_up(reception, "The cloud no longer has the data.")
-        except (VerificationFailed, ProtocolViolation) as error:
+        except (VerificationFailed, ProtocolViolation, DataFileRefused) as error:
             self._store.delete(reception.staged)
             self._digests.forget(reception.staged)
-            self._give_up(reception, str(error))
+            self._give_up(reception, str(error), is_wrong=isinstance(error, VerificationFailed))
         except (PayloadMissing, PayloadIncomplete) as error:
             # What was remembered as durable is not there: the disk lost it. Start over.
             self._database.write(lambda uow: self._receiver.data_is_wrong(uow, reception.object, reception.instance))
@@ -175,6 +183,9 @@ class Fetcher:
         )
 
     def _complete(self, reception: Reception, payload: Payload, data: bytes | None) -> None:
+        """Show the object. Raises VerificationFailed for a wrong signature, DataFileRefused."""
+        check_signature(reception.meta, payload, data, self._store)
+        self._data_files.deliver(reception, [data] if data is not None else self._pieces_of(payload))
         self._database.write(
             lambda uow: self._receiver.data_complete(uow, reception.object, reception.instance, payload, data)
         )
@@ -182,13 +193,20 @@ class Fetcher:
             "object_received", extra=fields(key=str(reception.object), instance=reception.instance, bytes=payload.size)
         )
 
-    def _give_up(self, reception: Reception, reason: str) -> None:
+    def _pieces_of(self, payload: Payload) -> Iterator[bytes]:
+        with self._store.open(payload.name) as reader:
+            for start in range(0, payload.size, _READ_BYTES):
+                yield reader.read(start, min(start + _READ_BYTES, payload.size))
+
+    def _give_up(self, reception: Reception, reason: str, *, is_wrong: bool = False) -> None:
         log.warning(
             "object_refused", extra=fields(key=str(reception.object), instance=reception.instance, reason=reason)
         )
         try:
             self._database.write(
-                lambda uow: self._receiver.data_failed(uow, reception.object, reception.instance, reason)
+                lambda uow: self._receiver.data_failed(
+                    uow, reception.object, reception.instance, reason, is_wrong=is_wrong
+                )
             )
         except Ignored:
             pass  # superseded meanwhile

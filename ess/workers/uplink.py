@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from common.domain.chunks import Range
-from common.domain.delivery import DeliveryEvent, OutboxMessage, PeerDroppedIt, PeerUpdated, message_of
-from common.domain.errors import Ignored, NotFound, ProtocolViolation
+from common.domain.delivery import DeliveryEvent, OutboxMessage, PeerDroppedIt, PeerFailed, PeerUpdated, message_of
+from common.domain.errors import Ignored, NotFound, ProtocolViolation, VerificationFailed
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
 from common.domain.objects import Payload
@@ -86,7 +86,7 @@ class Uplink:
                 self._send_deletion(key, meta)
             else:
                 self._send_update(key, meta, outgoing.payload)
-        except (ProtocolViolation, NotFound) as error:
+        except (ProtocolViolation, NotFound, VerificationFailed) as error:
             # The delivery stays due, with back-off; the log says why it does not get on.
             log.warning("object_not_accepted", extra=fields(key=str(key), instance=meta.instance_id, reason=str(error)))
 
@@ -106,6 +106,9 @@ class Uplink:
             pass  # the cloud has this instance or a newer one
         except PayloadMissing:
             return  # replaced meanwhile; the new instance is due by itself
+        except VerificationFailed as error:
+            self._answered(key, meta, PeerFailed(str(error)))
+            raise
         self._answered(key, meta, PeerUpdated())
 
     def _is_data_due(self, meta: Metadata) -> bool:

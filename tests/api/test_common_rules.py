@@ -83,10 +83,9 @@ def test_unknown_operations_and_surplus_segments(css: NodeUnderTest, method: str
 
 
 WRONG_METHODS = [
-    ("POST", ""), ("PATCH", ""), ("OPTIONS", ""), ("HEAD", ""), ("PROPFIND", ""), ("POST", "/status"), ("PUT", "/status"),
-    ("HEAD", "/status"), ("GET", "/activate"), ("GET", "/consumed"), ("POST", "/received"), ("GET", "/deleted"),
-    ("DELETE", "/destinations"), ("DELETE", "/data"), ("POST", "/data"), ("PATCH", "/data"), ("HEAD", "/data"),
-    ("GET", "/policyreceived"),
+    ("POST", ""), ("PATCH", ""), ("OPTIONS", ""), ("PROPFIND", ""), ("POST", "/status"), ("PUT", "/status"),
+    ("GET", "/activate"), ("HEAD", "/activate"), ("GET", "/consumed"), ("POST", "/received"), ("GET", "/deleted"),
+    ("DELETE", "/destinations"), ("DELETE", "/data"), ("POST", "/data"), ("PATCH", "/data"), ("GET", "/policyreceived"),
 ]  # fmt: skip
 
 
@@ -101,7 +100,7 @@ def test_wrong_methods_are_405_and_change_nothing(
             assert (reply.status, reply.body) == (405, b"")
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "HEAD"])
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH"])
 @pytest.mark.parametrize("target", ["/api/v1/objects/o/t", "/api/v1/objects/o", "/api/v1/destinations/o"])
 def test_wrong_methods_on_lists(css: NodeUnderTest, method: str, target: str) -> None:
     assert css.call(method, target).status == 405

@@ -143,7 +143,6 @@ def test_what_the_body_says_about_owner_and_destination_does_not_count(css: Node
         destinationType="edge",
         destinationID="n2",
         destinationsList=["edge:n2"],
-        public=True,
     )
     register(css, OTHER_EDGE)
 

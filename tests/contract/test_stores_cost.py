@@ -13,6 +13,7 @@ import pytest
 
 from common.domain.delivery import DeliveryState
 from common.domain.objects import ObjectStatus
+from common.domain.selection import START, Selection
 from common.sync.ports import Database, UnitOfWork
 from tests.support.builders import ORG, a_delivery, a_node, an_object, an_opening, node_key, object_key, only
 from tests.support.manual_clock import NOW_MS
@@ -88,8 +89,8 @@ def test_few_matches_among_many_objects_are_found_by_an_index(database: Database
         uow.objects.save_many([an_object("zz")])
 
     def updated(uow: UnitOfWork) -> object:
-        wanted = {ObjectStatus.READY, ObjectStatus.DELETED}
-        return uow.objects.list_of_type(ORG, "model", statuses=wanted, after="", limit=10)
+        wanted = frozenset({ObjectStatus.READY, ObjectStatus.DELETED})
+        return uow.object_lists.page(Selection(ORG, "model", statuses=wanted), START, 10)
 
     assert not grows(database, updated, fill)
 

@@ -368,3 +368,32 @@ def test_a_deleted_object_is_still_there_to_be_claimed(database: Database) -> No
     given(database, an_object("o1", ObjectStatus.DELETED), a_delivery("o1", "n1", DeliveryState.DELETING))
 
     assert claimed(database) == ["o1"]
+
+
+def test_what_a_node_has_comes_in_pages_in_the_order_of_the_objects(database: Database) -> None:
+    in_order = [object_key("z", "Z"), object_key("Z", "a"), object_key("a", "a"), object_key("a", "日")]
+    kept = [a_delivery(key, "n1", DeliveryState.CONSUMED) for key in in_order]
+    given(
+        database,
+        *reversed(kept),
+        a_delivery("o1", "n2"),
+        a_delivery(object_key("o1", org="other"), node_key(org="other")),
+    )
+
+    def page(after: tuple[str, str], limit: int) -> list[Delivery]:
+        return database.read(lambda uow: uow.deliveries.page_of_node(NODE, after=after, limit=limit))
+
+    assert page(("", ""), 2) == kept[:2]
+    assert page(("a", "Z"), 1) == kept[2:3]
+    assert page(("a", "Z"), 9) == kept[2:]
+    assert page(("日", "a"), 9) == []
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+def test_what_a_node_has_nothing_of_is_not_reported(database: Database, state: DeliveryState) -> None:
+    given(database, a_delivery("o1", "n1", state))
+
+    page = database.read(lambda uow: uow.deliveries.page_of_node(NODE, after=("", ""), limit=9))
+
+    has_nothing = state in (DeliveryState.WAITING, DeliveryState.DELETING, DeliveryState.DELETED)
+    assert [delivery.state for delivery in page] == ([] if has_nothing else [state])

@@ -267,6 +267,8 @@ def test_only_objects_on_offer_go_to_a_node_that_registers(database: Database, s
     assert states == {
         ObjectStatus.READY: [DeliveryState.PENDING],
         ObjectStatus.NOT_READY: [DeliveryState.WAITING],
+        ObjectStatus.VERIFYING: [DeliveryState.WAITING],
+        ObjectStatus.VERIFICATION_FAILED: [DeliveryState.WAITING],
     }.get(status, [])
 
 

@@ -23,6 +23,7 @@ from common.domain.ids import NodeKey, ObjectKey
 from common.domain.objects import ObjectStatus, Payload
 from common.domain.principals import Role
 from common.domain.reception import Answer, ReceptionState
+from common.domain.selection import ListPosition, Selection
 from common.sync.ports import UnitOfWork
 from common.sync.records import Account, FanOut, Opening, Upload
 from tests.support.builders import (
@@ -325,12 +326,12 @@ def answers(uow: UnitOfWork, now_ms: int) -> dict[str, object]:
     return {
         "objects": [uow.objects.find(key) for key in KEYS],
         "objects by type": [
-            uow.objects.list_of_type("acme", kind, statuses=statuses, after=after, limit=limit)
+            uow.object_lists.page(Selection("acme", kind, statuses=statuses), ListPosition(kind, after), limit)
             for kind in ("model", "a-b", "a")
             for statuses, after, limit in (
                 (None, "", ALL),
                 (None, "O1", 1),
-                ({ObjectStatus.READY, ObjectStatus.DELETED}, "", 2),
+                (frozenset({ObjectStatus.READY, ObjectStatus.DELETED}), "", 2),
             )
         ],
         "own objects": uow.objects.count_own(),

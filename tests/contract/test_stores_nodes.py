@@ -78,6 +78,19 @@ def test_nodes_of_an_organization_are_listed_in_key_order(database: Database) ->
     assert [node.key for node in database.read(lambda uow: uow.nodes.list_of_org("acme"))] == in_order
 
 
+def test_nodes_of_an_organization_come_in_pages(database: Database) -> None:
+    in_order = [node_key("z", "Z"), node_key("Z", "a"), node_key("a", "a"), node_key("é", "a"), node_key("a", "日")]
+    given(database, *(a_node(key) for key in in_order), a_node(node_key("n1", org="acme2")))
+
+    def page(after: tuple[str, str], limit: int) -> list[NodeKey]:
+        return [n.key for n in database.read(lambda uow: uow.nodes.page_of_org("acme", after=after, limit=limit))]
+
+    assert page(("", ""), 2) == in_order[:2]
+    assert page(("a", "Z"), 2) == in_order[2:4]
+    assert page(("a", "b"), 9) == in_order[3:]
+    assert page(("日", "a"), 9) == []
+
+
 def test_keys_that_join_alike_are_different_nodes(database: Database) -> None:
     one, other = a_node(node_key("c", "a-b"), code_version="1"), a_node(node_key("b-c", "a"), code_version="2")
     given(database, one, other)

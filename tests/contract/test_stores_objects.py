@@ -12,6 +12,7 @@ from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata, Policy, PolicyProperty, ServiceId
 from common.domain.names import MAX_NAME_BYTES, is_valid_name
 from common.domain.objects import ObjectStatus, Payload, SyncObject
+from common.domain.selection import START, ListPosition, Selection
 from common.sync.ports import Database, UnitOfWork
 from tests.support.builders import INSTANCE, ORG, a_delivery, a_node, a_payload, a_reception, an_object, object_key
 from tests.support.store_places import given
@@ -41,9 +42,8 @@ def find(database: Database, key: ObjectKey) -> SyncObject | None:
 def ids_of_type(
     database: Database, *, statuses: set[ObjectStatus] | None = None, after: str = "", limit: int = 100
 ) -> list[str]:
-    objects = database.read(
-        lambda uow: uow.objects.list_of_type(ORG, "model", statuses=statuses, after=after, limit=limit)
-    )
+    wanted = Selection(ORG, "model", statuses=frozenset(statuses) if statuses is not None else None)
+    objects = database.read(lambda uow: uow.object_lists.page(wanted, ListPosition("model", after), limit))
     return [each.key.id for each in objects]
 
 
@@ -129,7 +129,7 @@ def test_every_valid_name_can_be_an_organization_a_type_and_an_id(database: Data
     given(database, saved)
 
     assert find(database, saved.key) == saved
-    assert database.read(lambda uow: uow.objects.list_of_type(name, name, statuses=None, after="", limit=10)) == [saved]
+    assert database.read(lambda uow: uow.object_lists.page(Selection(name, name), START, 10)) == [saved]
 
 
 def name_without_repetition(characters: int) -> str:

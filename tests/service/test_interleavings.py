@@ -2,83 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import msgspec
 import pytest
 
 from common.domain.chunks import Range
 from common.domain.delivery import OutboxMessage
-from common.domain.errors import Unavailable
-from common.domain.ids import ObjectKey, cloud_of
+from common.domain.ids import cloud_of
 from common.domain.metadata import Metadata
-from common.domain.objects import ObjectStatus, Payload
+from common.domain.objects import ObjectStatus
 from common.domain.reception import Reception, ReceptionState
-from common.protocol.messages import Action, PollItem
-from common.protocol.routes import Capability
+from common.protocol.messages import Action
 from common.runtime.digests import RunningDigests
-from common.sync import publisher
-from ess.services.cloud import Download
+from common.sync import fan_out
 from ess.workers.fetcher import Fetcher
 from ess.workers.in_flight import InFlight
-from ess.workers.link import Link
 from ess.workers.uplink import Uplink
+from tests.support.cloud_double import DATA, CloudDouble, in_flight, link_up
+from tests.support.data_files import no_data_files
 from tests.support.payloads import MemoryPayloadStore
 from tests.support.sides import ORG, Side, key, node
 
 CLOUD = cloud_of(ORG)
-DATA = bytes(range(200))
-
-
-@dataclass
-class CloudDouble:
-    """The port `Cloud` as far as transfers need it; remembers what it was asked."""
-
-    data: bytes = DATA
-    digest: str = hashlib.sha256(DATA).hexdigest()
-    sent: list[tuple[str, str]] = field(default_factory=list)
-    spans: list[Range] = field(default_factory=list)
-    asked: list[Range | None] = field(default_factory=list)
-
-    def register(self) -> frozenset[str]:
-        raise Unavailable
-
-    def register_new(self) -> frozenset[str]:
-        raise Unavailable
-
-    def poll(self, wait_seconds: int) -> list[PollItem]:
-        raise Unavailable
-
-    def send(
-        self, action: Action, key: ObjectKey, instance: int, data_id: int, body: bytes | None = None
-    ) -> Mapping[str, str]:
-        self.sent.append((action.value, key.id))
-        return {}
-
-    @contextmanager
-    def download(self, key: ObjectKey, instance: int, data_id: int, part: Range | None) -> Iterator[Download]:
-        self.asked.append(part)
-        start, end = (part.start, part.end) if part is not None else (0, len(self.data))
-        yield Download(start, self.digest, iter([self.data[start:end]]))
-
-    def upload(
-        self, key: ObjectKey, instance: int, data_id: int, body: Iterable[bytes], span: Range, payload: Payload
-    ) -> None:
-        assert len(b"".join(body)) == span.size_bytes
-        self.spans.append(span)
-
-
-def link_up() -> Link:
-    link = Link()
-    link.set_up(frozenset({Capability.RESUME, Capability.DIGEST}))
-    return link
-
-
-def in_flight() -> InFlight:
-    return InFlight(2, lambda: 0.0, lambda: 0.5)
 
 
 def uplink_of(edge: Side, client: CloudDouble, chunk_bytes: int = 1000) -> Uplink:
@@ -98,7 +44,15 @@ def uplink_of(edge: Side, client: CloudDouble, chunk_bytes: int = 1000) -> Uplin
 
 def fetcher_of(edge: Side, client: CloudDouble, store: MemoryPayloadStore) -> Fetcher:
     return Fetcher(
-        client, edge.database, edge.receiver, store, RunningDigests(), link_up(), in_flight(), small_bytes=10
+        client,
+        edge.database,
+        edge.receiver,
+        store,
+        RunningDigests(),
+        link_up(),
+        in_flight(),
+        small_bytes=10,
+        data_files=no_data_files(edge.database),
     )
 
 
@@ -124,12 +78,12 @@ def test_a_node_that_is_addressed_again_is_not_told_of_a_deletion_under_its_new_
     cloud.put(data=b"v1")
     cloud.poll(node("n1"))
     cloud.put(data=b"v2", destination_type="other")
-    monkeypatch.setattr(publisher, "INLINE_FAN_OUT_NODES", 0)
+    monkeypatch.setattr(fan_out, "INLINE_FAN_OUT_NODES", 0)
     cloud.clock.advance(seconds=10)  # beyond what the count of nodes is remembered for
     newest = cloud.put(data=b"v3")
 
     before_its_page = cloud.poll(node("n1"))
-    while cloud.database.write(lambda uow: cloud.publisher.continue_fan_out(uow, 10)):
+    while cloud.database.write(lambda uow: cloud.fan_outs.resume(uow, 10)):
         pass
     afterwards = cloud.poll(node("n1"))
 
@@ -180,7 +134,7 @@ def test_data_that_was_all_here_when_the_process_ended_is_verified_before_it_is_
     visible = edge.find()
     assert client.asked == [Range(len(DATA) - 1, len(DATA))]
     assert visible is not None
-    assert visible.status is ObjectStatus.PARTIALLY_RECEIVED
+    assert visible.status is ObjectStatus.RECEIVER_VERIFICATION_FAILED
 
 
 def test_data_sealed_when_the_process_ended_is_shown_with_its_own_digest(edge: Side) -> None:

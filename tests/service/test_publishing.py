@@ -6,7 +6,7 @@ import pytest
 
 from common.domain.errors import InvalidRequest, NotFound
 from common.domain.objects import ObjectStatus
-from common.sync.publisher import INLINE_FAN_OUT_NODES
+from common.sync.fan_out import INLINE_FAN_OUT_NODES
 from tests.support.sides import Side, key, node
 
 
@@ -81,7 +81,7 @@ def test_beyond_a_hundred_nodes_the_rest_is_opened_in_the_background_and_reporte
 
     assert set(cloud.destinations().values()) == {"delivering"}
     assert len(cloud.destinations()) == len(fleet)
-    while cloud.database.write(lambda uow: cloud.publisher.continue_fan_out(uow, limit=50)):
+    while cloud.database.write(lambda uow: cloud.fan_outs.resume(uow, limit=50)):
         pass
     assert all(cloud.poll(each) for each in fleet)
 

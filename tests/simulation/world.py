@@ -20,7 +20,7 @@ from common.runtime.config.identity import Identity
 from common.runtime.config.link import Link as LinkSettings
 from common.runtime.config.listening import Listening
 from common.runtime.config.storage import Storage
-from common.sync import publisher
+from common.sync import fan_out as fan_outs
 from common.sync.ports import Database
 from css import app as css_app
 from css.config import CssConfig
@@ -229,7 +229,7 @@ _LINK = replace(
 def scaled_down(*, inline_fan_out_nodes: int, page: int) -> Iterator[None]:
     """Everything that matters only at sizes a simulation does not have, at sizes it has."""
     with (
-        patch.object(publisher, "INLINE_FAN_OUT_NODES", inline_fan_out_nodes),
+        patch.object(fan_outs, "INLINE_FAN_OUT_NODES", inline_fan_out_nodes),
         patch.object(fan_out, "PAGE", page),
         patch.object(polling, "MAX_ITEMS", 4),
         patch.object(fetcher, "LARGE_BYTES", 300),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.domain.addressing import Audience, AudienceKind
+from common.domain.addressing import Audience, AudienceKind, group_audience
 from common.domain.delivery import OPEN_STATES, Delivery, DeliveryState
 from common.domain.ids import NodeKey, ObjectKey, cloud_of
 from common.domain.metadata import Metadata
@@ -108,6 +108,10 @@ def only(node: NodeKey | str) -> Audience:
 def listed(*nodes: NodeKey | str) -> Audience:
     keys = tuple(node if isinstance(node, NodeKey) else node_key(node) for node in nodes)
     return Audience(keys[0].org, AudienceKind.LIST, nodes=keys)
+
+
+def members_of(name: str = "lab", org: str = ORG) -> Audience:
+    return group_audience(org, name)
 
 
 def placed(org: str = ORG) -> Audience:

@@ -50,10 +50,15 @@ class Cloud(Service):
     def port(self) -> int:
         return int(str(self.settings["UnsecureListeningPort"]))
 
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """Of an organization's administrator."""
+        return (_PUBLISHER, _SECRET)
+
     def app(self, *, via_port: int | None = None) -> Application:
         """A client with the rights of an organization's administrator, directly or through a proxy."""
         url = f"http://{HOST}:{via_port or self.port}/api/v1/objects/{ORG}"
-        return Application(url, (_PUBLISHER, _SECRET), self.transport())
+        return Application(url, self.credentials, self.transport())
 
     def wipe(self) -> None:
         """Forget everything but the accounts, as a new disk would; on SQLite only."""

@@ -30,7 +30,13 @@ class Trio:
 @contextmanager
 def running_trio(directory: Path, database_url: str | None) -> Iterator[Trio]:
     """Started, and killed in the end. The cloud uses SQLite without `database_url`."""
-    css = Service("css", "css", directory / "css", {"NodeType": "CSS", **_COMMON, "UnsecureListeningPort": free_port()})
+    cloud = {
+        "NodeType": "CSS",
+        **_COMMON,
+        "UnsecureListeningPort": free_port(),
+        "WebhookAllowedNetworks": "127.0.0.0/8",
+    }
+    css = Service("css", "css", directory / "css", cloud)
     if database_url is not None:
         css.settings |= {"StorageProvider": "postgres", "DatabaseURL": database_url}
     trio = Trio(css, _edge(css, "n1", directory), _edge(css, "n2", directory))

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from common.domain.errors import NotFound
 from common.domain.ids import NodeKey, ObjectKey
+from common.domain.instants import parse_instant_ms
 from common.domain.nodes import Node
-from common.domain.objects import ObjectStatus, Payload, SyncObject
+from common.domain.objects import SENDING, ObjectStatus, Payload, SyncObject
 from common.domain.reception import Reception, ReceptionState
 from common.domain.retry import OFFER_RETRY
 from common.sync.records import Account, Upload
@@ -40,21 +41,32 @@ class MemoryObjectStore:
     def remove(self, key: ObjectKey) -> None:
         self._objects.remove(key)
 
-    def list_of_type(
-        self, org: str, object_type: str, *, statuses: Iterable[ObjectStatus] | None, after: str, limit: int
-    ) -> list[SyncObject]:
-        wanted = frozenset(ObjectStatus if statuses is None else statuses)
-        matches = [
-            each
-            for each in self._objects
-            if each.key[:2] == (org, object_type) and each.key.id > after and each.status in wanted
-        ]
-        return sorted(matches, key=lambda each: each.key)[:limit]
-
     def list_consumed_by_destination(self, keep: int, limit: int) -> list[ObjectKey]:
         consumed = [o for o in self._objects if o.is_own and o.status is ObjectStatus.CONSUMED_BY_DESTINATION]
         newest_first = sorted(consumed, key=lambda each: each.instance, reverse=True)
         return [each.key for each in newest_first[keep : keep + limit]]
+
+    def list_expired(self, now_ms: int, limit: int) -> list[ObjectKey]:
+        due = [(at, key) for at, key in self._expirations() if at <= now_ms]
+        return [key for _, key in sorted(due)[:limit]]
+
+    def list_to_activate(self, now_ms: int, limit: int) -> list[ObjectKey]:
+        due = [(at, key) for at, key in self._activations() if at <= now_ms]
+        return [key for _, key in sorted(due)[:limit]]
+
+    def next_expiration_at(self) -> int | None:
+        return min((at for at, _ in self._expirations()), default=None)
+
+    def next_activation_at(self) -> int | None:
+        return min((at for at, _ in self._activations()), default=None)
+
+    def _expirations(self) -> list[tuple[int, ObjectKey]]:
+        own = [o for o in self._objects if o.is_own and o.status in SENDING and o.meta.expiration]
+        return [(parse_instant_ms(o.meta.expiration), o.key) for o in own]
+
+    def _activations(self) -> list[tuple[int, ObjectKey]]:
+        own = [o for o in self._objects if o.is_own and o.meta.inactive and o.meta.activation_time]
+        return [(parse_instant_ms(o.meta.activation_time), o.key) for o in own]
 
     def count_own(self) -> int:
         return sum(each.is_own and each.status is not ObjectStatus.DELETED for each in self._objects)
@@ -79,6 +91,12 @@ class MemoryNodeStore:
 
     def list_of_org(self, org: str) -> list[Node]:
         return sorted((node for node in self._nodes if node.key.org == org), key=lambda node: node.key)
+
+    def page_of_org(self, org: str, *, after: tuple[str, str], limit: int) -> list[Node]:
+        return [node for node in self.list_of_org(org) if node.key[1:] > after][:limit]
+
+    def keys_of_org(self, org: str, *, after: tuple[str, str], limit: int) -> list[NodeKey]:
+        return [node.key for node in self.list_of_org(org) if node.key[1:] > after][:limit]
 
     def existing(self, keys: Sequence[NodeKey]) -> set[NodeKey]:
         return {key for key in keys if key in self._nodes}
@@ -220,3 +238,14 @@ class MemoryAccountStore:
 
     def is_empty(self) -> bool:
         return not list(self._accounts)
+
+
+class MemoryCounterStore:
+    def __init__(self, tables: MemoryTables) -> None:
+        self._counters = tables.counters
+
+    def get(self, name: str) -> int:
+        return self._counters.find(name) or 0
+
+    def set(self, name: str, value: int) -> None:
+        self._counters.put(name, value)

@@ -14,9 +14,19 @@ from common.domain.addressing import Audience, audience_of
 from common.domain.errors import Unavailable
 from common.domain.metadata import Metadata
 from common.sync.ports import Clock, UnitOfWork
+from tests.support.memory_changes import MemoryChangeStore
 from tests.support.memory_deliveries import MemoryDeliveryStore, MemoryFanOutStore
+from tests.support.memory_groups import (
+    MemoryGroupDeliveryStore,
+    MemoryGroupStore,
+    MemoryLabelStore,
+    MemoryPlacementStore,
+    MemoryReviewStore,
+)
+from tests.support.memory_object_lists import MemoryObjectListStore
 from tests.support.memory_records import (
     MemoryAccountStore,
+    MemoryCounterStore,
     MemoryNodeStore,
     MemoryObjectStore,
     MemoryPayloadIndex,
@@ -24,6 +34,8 @@ from tests.support.memory_records import (
     MemoryUploadStore,
 )
 from tests.support.memory_tables import MemoryTables
+from tests.support.memory_tenants import MemoryAccessListStore, MemoryOrganizationStore
+from tests.support.memory_webhooks import MemoryWebhookQueue, MemoryWebhookStore
 
 T = TypeVar("T")
 
@@ -33,13 +45,25 @@ class MemoryUnitOfWork:
         self, tables: MemoryTables, audience_of: Callable[[Metadata], Audience], take_instances: Callable[[int], range]
     ) -> None:
         self.objects = MemoryObjectStore(tables)
+        self.object_lists = MemoryObjectListStore(tables)
         self.deliveries = MemoryDeliveryStore(tables, audience_of)
         self.fan_outs = MemoryFanOutStore(tables)
         self.nodes = MemoryNodeStore(tables)
+        self.labels = MemoryLabelStore(tables)
+        self.groups = MemoryGroupStore(tables)
+        self.group_deliveries = MemoryGroupDeliveryStore(tables)
+        self.reviews = MemoryReviewStore(tables)
+        self.placements = MemoryPlacementStore(tables)
         self.receptions = MemoryReceptionStore(tables)
         self.payloads = MemoryPayloadIndex(tables)
         self.uploads = MemoryUploadStore(tables)
         self.accounts = MemoryAccountStore(tables)
+        self.access_lists = MemoryAccessListStore(tables)
+        self.organizations = MemoryOrganizationStore(tables)
+        self.webhooks = MemoryWebhookStore(tables)
+        self.webhook_queue = MemoryWebhookQueue(tables)
+        self.counters = MemoryCounterStore(tables)
+        self.changes = MemoryChangeStore(tables)
         self.woken: set[str] = set()
         self._take_instances = take_instances
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+from common.domain.access_lists import AccessEntry, UserType
 from common.domain.delivery import Delivery
 from common.domain.ids import NodeKey, ObjectKey
+from common.domain.labels import LabelSource
 from common.domain.nodes import Node
 from common.domain.objects import SyncObject
+from common.domain.organizations import Organization
 from common.domain.reception import Reception
+from common.sync.access_lists import AccessList
+from common.sync.groups import Group, PlacementEngine, Review
 from common.sync.records import Account, FanOut, Upload
+from tests.support.memory_webhook_rows import Line, Queued, Registration
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -49,6 +55,9 @@ class Table(Generic[K, V]):
     def __iter__(self) -> Iterator[V]:
         """In the order in which the rows were added; changes meanwhile do not matter."""
         return (value for _, value in sorted(self._rows.values(), key=lambda row: row[0]))
+
+    def row_keys(self) -> list[K]:
+        return list(self._rows)
 
     def find(self, key: K) -> V | None:
         row = self._rows.get(key)
@@ -90,3 +99,19 @@ class MemoryTables:
         self.discarded: Table[str, tuple[str, int]] = Table(self.journal)
         self.uploads: Table[ObjectKey, Upload] = Table(self.journal)
         self.accounts: Table[str, Account] = Table(self.journal)
+        self.access_entries: Table[tuple[AccessList, UserType, str], tuple[AccessList, AccessEntry]] = Table(
+            self.journal
+        )
+        self.organizations: Table[str, Organization] = Table(self.journal)
+        self.webhooks: Table[int, Registration] = Table(self.journal)
+        self.webhook_lines: Table[tuple[int, ObjectKey], Line] = Table(self.journal)
+        self.webhook_events: Table[int, Queued] = Table(self.journal)
+        self.counters: Table[str, int] = Table(self.journal)
+        #: Node and source to labels.
+        self.labels: Table[tuple[NodeKey, LabelSource], dict[str, str]] = Table(self.journal)
+        self.groups: Table[tuple[str, str], Group] = Table(self.journal)
+        #: Organization and group to the group's name and the nodes it lists.
+        self.group_lists: Table[tuple[str, str], tuple[str, frozenset[NodeKey]]] = Table(self.journal)
+        self.group_members: Table[tuple[NodeKey, str], tuple[str, NodeKey]] = Table(self.journal)
+        self.reviews: Table[tuple[str, str, str, str], Review] = Table(self.journal)
+        self.placements: Table[tuple[str], PlacementEngine] = Table(self.journal)

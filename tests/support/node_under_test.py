@@ -222,11 +222,11 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def a_css(parts: Parts) -> NodeUnderTest:
-    """A CSS of many organizations."""
+def a_css(parts: Parts, org: str = "") -> NodeUnderTest:
+    """A CSS of many organizations, or of the one it is configured for."""
     hub = Hub()
     database = parts.open_database(on_commit=hub.publish, clock=parts.clock)
-    config = CssConfig(limits=parts.limits, link=parts.link, storage=_storage(parts))
+    config = CssConfig(identity=Identity(org_id=org), limits=parts.limits, link=parts.link, storage=_storage(parts))
     css = css_app.build(config, database, parts.payloads, _authenticator(parts, database), hub, parts.clock)
     return NodeUnderTest(parts, css.doorway, database, hub)
 

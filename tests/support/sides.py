@@ -8,8 +8,12 @@ from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
 from common.domain.objects import SyncObject
 from common.domain.publishing import LocalNode, completed
+from common.sync.fan_out import FanOuts
+from common.sync.lifecycle import Lifecycle
+from common.sync.placement import Placement
 from common.sync.publisher import Publisher, PutObject
 from common.sync.receiver import Receiver
+from common.sync.reviews import Reviews
 from common.sync.sender import Outgoing, Sender
 from css.services.registration import Registration
 from tests.support.manual_clock import NOW_MS, ManualClock
@@ -36,7 +40,12 @@ class Side:
     def __post_init__(self) -> None:
         self.woken: set[str] = set()
         self.database = MemoryDatabase(on_commit=self.woken.update, clock=self.clock, audience_of=self.local.audience)
-        self.publisher = Publisher(self.local, self.clock.now_ms)
+        self.fan_outs = FanOuts(self.local, self.clock.now_ms)
+        self.reviews = Reviews(self.clock.now_ms)
+        published = self.reviews.policy_published if self.local.is_cloud else None
+        self.publisher = Publisher(self.local, self.fan_outs, self.clock.now_ms, published)
+        self.lifecycle = Lifecycle(self.fan_outs, self.clock.now_ms)
+        self.placement = Placement(self.fan_outs, self.clock.now_ms)
         self.sender = Sender(self.local, self.clock.now_ms, lambda: 0.5)
         self.receiver = Receiver(self.local, self.clock.now_ms, lambda: 0.5)
         self.registration = Registration(self.clock.now_ms)
@@ -47,7 +56,7 @@ class Side:
 
     def command(self, name: str = "o1", data: bytes | None = b"v1", **meta: object) -> PutObject:
         members = Metadata(object_id=name, object_type="model", **meta)  # type: ignore[arg-type]
-        return PutObject(key(name), completed(members, key(name), self.local, "o/ann", 1000), data)
+        return PutObject(key(name), completed(members, key(name), self.local, "o/ann", 1000, self.clock.now_ms()), data)
 
     def put_many(self, *commands: PutObject) -> list[SyncObject]:
         results = self.database.write(lambda uow: self.publisher.put_many(uow, commands))
@@ -68,7 +77,7 @@ class Side:
         return self.database.write(lambda uow: self.sender.claim(uow, to, limit=100))
 
     def destinations(self, name: str = "o1") -> dict[str, str]:
-        deliveries = self.database.read(lambda uow: self.publisher.destinations(uow, key(name)))
+        deliveries = self.database.read(lambda uow: self.fan_outs.destinations(uow, key(name)))
         return {str(each.node.id): each.status_word for each in deliveries}
 
     def find(self, name: str = "o1") -> SyncObject | None:

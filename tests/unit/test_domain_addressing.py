@@ -13,7 +13,7 @@ from common.domain.errors import InvalidRequest
 from common.domain.ids import NodeKey
 from common.domain.metadata import Metadata, Policy
 from common.domain.names import is_valid_name
-from tests.support.builders import everyone, listed, node_key, nodes_of_type, only, placed
+from tests.support.builders import everyone, listed, members_of, node_key, nodes_of_type, only, placed
 
 
 def meta(**members: Any) -> Metadata:
@@ -28,6 +28,7 @@ def meta(**members: Any) -> Metadata:
         ({"destinations_list": []}, everyone()),
         ({"destination_type": "edge"}, nodes_of_type("edge")),
         ({"destination_type": "edge", "destination_id": "n1"}, only("n1")),
+        ({"destination_type": "@group", "destination_id": "lab"}, members_of("lab")),
         ({"destinations_list": ["edge:n2", "edge:n1"]}, listed("n2", "n1")),
         ({"destinations_list": ["edge:n2", "edge:n1", "edge:n2"]}, listed("n2", "n1")),
         ({"destination_policy": Policy()}, placed()),
@@ -50,6 +51,7 @@ NODES = [node_key("n1"), node_key("n2"), node_key("n1", "camera"), node_key("n1"
         (only("n1"), NODES[:1]),
         (listed("n2", node_key("n1", "camera")), NODES[1:3]),
         (listed(node_key("n1", org="other")), NODES[3:]),
+        (members_of("n1"), []),
         (placed(), []),
     ],
     ids=lambda value: value.kind if isinstance(value, Audience) else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from common.domain.errors import InvalidRequest
@@ -19,6 +20,7 @@ from common.domain.objects import (
     revise,
     with_data,
 )
+from common.domain.signing import OutdatedVerdict, Verdict, declaration_of
 from tests.support.builders import a_payload, an_object, object_key
 
 KEY = object_key("o1")
@@ -34,6 +36,11 @@ def put(current: SyncObject | None = STORED, payload: Payload | None = None, **m
     """What a PUT of these members makes of the stored object."""
     meta = Metadata(object_id=KEY.id, object_type=KEY.type, destination_org_id=KEY.org, **members)
     return revise(current, KEY, meta, payload, NEW_INSTANCE)
+
+
+def judged(meta: Metadata, *, is_genuine: bool = True) -> Verdict | None:
+    declaration = declaration_of(meta)
+    return Verdict(declaration, is_genuine) if declaration else None
 
 
 def data_members(item: SyncObject) -> tuple[int, int]:
@@ -186,7 +193,7 @@ def test_the_destination_can_be_changed() -> None:
 
 @pytest.mark.parametrize("current", [STORED, an_object(KEY, ObjectStatus.NOT_READY), an_object(KEY, meta_only=True)])
 def test_data_by_itself_makes_a_new_instance_and_data_version(current: SyncObject) -> None:
-    revised = with_data(current, NEW_DATA, NEW_INSTANCE)
+    revised = with_data(current, NEW_DATA, NEW_INSTANCE, verdict=judged(current.meta))
 
     assert (revised.status, revised.payload, revised.instance) == (ObjectStatus.READY, NEW_DATA, NEW_INSTANCE)
     assert data_members(revised) == (NEW_INSTANCE, NEW_DATA.size)
@@ -199,6 +206,31 @@ def test_data_by_itself_takes_the_place_of_a_source_file() -> None:
     revised = with_data(current, NEW_DATA, NEW_INSTANCE)
 
     assert (revised.meta.source_data_uri, revised.meta.description) == ("", "stays")
+
+
+def test_data_with_a_wrong_signature_is_not_taken() -> None:
+    revised = with_data(STORED, NEW_DATA, NEW_INSTANCE, verdict=judged(STORED.meta, is_genuine=False))
+
+    assert (revised.status, revised.payload, revised.instance) == (ObjectStatus.VERIFICATION_FAILED, None, NEW_INSTANCE)
+    assert not revised.is_deliverable
+    assert with_data(revised, NEW_DATA, NEW_INSTANCE + 1, verdict=judged(revised.meta)).payload == NEW_DATA
+
+
+@pytest.mark.parametrize("is_genuine", [True, False])
+def test_a_verdict_decides_about_data_that_comes_with_metadata(is_genuine: bool) -> None:
+    meta = Metadata(object_id=KEY.id, object_type=KEY.type, **SIGNED)
+
+    revised = revise(STORED, KEY, meta, NEW_DATA, NEW_INSTANCE, judged(meta, is_genuine=is_genuine))
+
+    wrong = (ObjectStatus.VERIFICATION_FAILED, None)
+    assert (revised.status, revised.payload) == ((ObjectStatus.READY, NEW_DATA) if is_genuine else wrong)
+    assert revised.meta.signature == meta.signature
+
+
+def test_a_verdict_about_another_signature_decides_nothing() -> None:
+    for verdict in (None, judged(msgspec.structs.replace(STORED.meta, signature="b3RoZXI="))):
+        with pytest.raises(OutdatedVerdict):
+            with_data(STORED, NEW_DATA, NEW_INSTANCE, verdict=verdict)
 
 
 def test_data_by_itself_restarts_the_counters() -> None:

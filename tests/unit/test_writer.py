@@ -14,6 +14,7 @@ from common.domain.addressing import audience_of
 from common.domain.errors import NotFound, Unavailable
 from common.store.migrate import create_all
 from common.store.sqlite import SqliteDatabase, open_sqlite
+from common.store.sqlite_changes import SqliteChanges
 from common.store.sqlite_session import SqliteSession, open_writing
 from common.store.sqlite_writer import SqliteWriter
 from common.store.unit_of_work import SqlUnitOfWork, no_instances
@@ -165,7 +166,8 @@ def test_a_write_that_finds_no_room_fails_alone(path: Path, commits: Commits) ->
     connection = open_writing(path)
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + 20}")
-    unit = SqlUnitOfWork(SqliteSession(connection), audience_of, no_instances)
+    session = SqliteSession(connection)
+    unit = SqlUnitOfWork(session, audience_of, SqliteChanges(session), no_instances)
     writer = SqliteWriter(connection, lambda: unit, commits)
 
     with occupied(writer.submit):

@@ -11,8 +11,9 @@ from common.runtime.config.link import Link
 from common.runtime.config.listening import Listening
 from common.runtime.config.log_output import Logging
 from common.runtime.config.storage import Storage
+from common.runtime.config.webhooks import WebhookSettings
 
-GROUPS: tuple[type[Any], ...] = (Identity, Authentication, Listening, Storage, Link, Limits, Logging)
+GROUPS: tuple[type[Any], ...] = (Identity, Authentication, Listening, Storage, Link, WebhookSettings, Limits, Logging)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ WITHOUT_EFFECT: tuple[WithoutEffect, ...] = (
     WithoutEffect("BrokerPort", "BROKER_PORT", _MQTT),
     WithoutEffect("MessagingGroupCacheExpiration", "MESSAGING_GROUP_CACHE_EXPIRATION", _WATSON),
     WithoutEffect("ESSSPIMaxRetry", "ESSSPIMaxRetry", "requests to the CSS are tried until they succeed"),
-    WithoutEffect("AllowPrivateIPs", "ALLOW_PRIVATE_IPS"),
+    WithoutEffect("AllowPrivateIPs", "ALLOW_PRIVATE_IPS", "WebhookAllowedNetworks says where webhooks may be"),
     WithoutEffect("ObjectsDataPath", "OBJECTS_DATA_PATH", "payloads are kept below PersistenceRootPath"),
     WithoutEffect("AllowedDataFileExtensions", "ALLOWED_DATA_FILE_EXTENSIONS"),
     WithoutEffect(

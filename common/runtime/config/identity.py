@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from common.domain.addressing import GROUP_TYPE
 from common.domain.ids import CLOUD, NodeKey
-from common.runtime.setting_kinds import choice, name
+from common.runtime.setting_kinds import choice, labels, name
 from common.runtime.settings import ESS_ONLY, Problem, Role, setting
 
 
@@ -65,6 +66,16 @@ class Identity:
         example="myorg",
     )
 
+    node_labels: str = setting(
+        "NodeLabels",
+        "NODE_LABELS",
+        labels(),
+        "",
+        "What this node says about itself, for groups and policies: name=value,name=value, values percent-encoded.",
+        roles=ESS_ONLY,
+        example="site=lab,purpose=demo",
+    )
+
     @property
     def node_key(self) -> NodeKey:
         """This node as the other side knows it; without organization on a CSS that serves many."""
@@ -83,8 +94,9 @@ class Identity:
             for key, value in required.items():
                 if not value:
                     yield Problem(key, "is required on an ESS; write a name")
-            if self.destination_type == CLOUD:
-                yield Problem("DestinationType", f"is {CLOUD}, the type of the CSS itself; write another name")
+            for taken, by in ((CLOUD, "the CSS itself"), (GROUP_TYPE, "groups")):
+                if self.destination_type == taken:
+                    yield Problem("DestinationType", f"is {taken}, the type of {by}; write another name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

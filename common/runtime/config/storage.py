@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from common.runtime.setting_kinds import choice, directory, integer, secret
+from common.runtime.setting_kinds import absolute, choice, directory, integer, secret, text
 from common.runtime.settings import CSS_ONLY, ESS_ONLY, Problem, Role, Secret, setting
 
 _POSTGRES_SCHEMES = frozenset({"postgres", "postgresql"})
@@ -89,6 +89,15 @@ class Storage:
         roles=ESS_ONLY,
     )
 
+    data_files_path: str = setting(
+        "DataFilesPath",
+        "DATA_FILES_PATH",
+        text(),
+        "sync/data",
+        "Directory whose files sourceDataUri and destinationDataUri may name; a relative one is below PersistenceRootPath.",
+        roles=ESS_ONLY,
+    )
+
     @property
     def payload_store(self) -> PayloadStoreChoice:
         """FILES or POSTGRES."""
@@ -109,6 +118,15 @@ class Storage:
     def certificate_directory(self) -> Path:
         return self.root / "sync" / "certs"
 
+    @property
+    def data_directory(self) -> Path:
+        """The only files that objects may name."""
+        return absolute(self.root / self.data_files_path)
+
+    @property
+    def delivered_files_directory(self) -> Path:
+        return self.root / "sync" / "delivered"
+
     def problems(self, program: Role) -> Iterator[Problem]:
         if self.provider is StorageProvider.POSTGRES and program is Role.ESS:
             yield Problem("StorageProvider", "is postgres, which a CSS only has; write sqlite")
@@ -116,12 +134,22 @@ class Storage:
             yield from self._database_url_problems()
         elif self.payload_store is PayloadStoreChoice.POSTGRES:
             yield Problem("PayloadStore", "is postgres, which needs StorageProvider postgres; write files or auto")
+        if program is Role.ESS and self._exposes_state():
+            yield Problem("DataFilesPath", "is where the service keeps its own state; write a directory of its own")
 
     def cautions(self) -> Iterator[Problem]:
         if self.database_url and self.provider is StorageProvider.SQLITE:
             yield Problem(
                 "DatabaseURL", "is not used with StorageProvider sqlite; write StorageProvider postgres to use it"
             )
+
+    def _exposes_state(self) -> bool:
+        """Could an object name a file of the service itself, such as its database or its credentials?"""
+        state = absolute(self.root / "sync")
+        if state.is_relative_to(self.data_directory):
+            return True
+        own = ("db", "payloads", "certs", "delivered")
+        return any(self.data_directory.is_relative_to(state / name) for name in own)
 
     def _database_url_problems(self) -> Iterator[Problem]:
         shape = "write postgresql://user:password@host:port/database"
