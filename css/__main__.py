@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from common.runtime import account_command
 from common.runtime.commands import Command, Program, run
+from css import enrolment_command
 from css.config import CssConfig, load_css_config
 
 
@@ -18,7 +19,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         summary="Cloud Sync Service.",
         load_config=load_css_config,
         serve=_serve,
-        commands=(Command("account", account_command.SUMMARY, account_command.add_arguments, _account),),
+        commands=(
+            Command("account", account_command.SUMMARY, account_command.add_arguments, _account),
+            Command("enrolment", enrolment_command.SUMMARY, enrolment_command.add_arguments, _enrolment),
+        ),
     )
     return run(program, argv)
 
@@ -34,6 +38,12 @@ def _account(config: CssConfig, arguments: argparse.Namespace) -> int:
     from css.store.open import open_database
 
     return account_command.run(open_database(config), arguments)
+
+
+def _enrolment(config: CssConfig, arguments: argparse.Namespace) -> int:
+    from css.store.open import open_database
+
+    return enrolment_command.run(open_database(config), config.enrolment, arguments)
 
 
 if __name__ == "__main__":

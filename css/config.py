@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.runtime.config.enrolment import Enrolment
 from common.runtime.config.identity import Authentication, Identity
 from common.runtime.config.limits import Limits
 from common.runtime.config.link import Link
 from common.runtime.config.listening import Listening
+from common.runtime.config.load import Load
 from common.runtime.config.log_output import Logging
+from common.runtime.config.oidc import OidcSettings
+from common.runtime.config.quotas import QuotaSettings
 from common.runtime.config.storage import Storage
 from common.runtime.config.webhooks import WebhookSettings
 from common.runtime.settings import Problem, Role
@@ -23,11 +27,15 @@ class CssConfig:
 
     identity: Identity = field(default_factory=Identity)
     authentication: Authentication = field(default_factory=Authentication)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     listening: Listening = field(default_factory=Listening)
     storage: Storage = field(default_factory=Storage)
     link: Link = field(default_factory=Link)
+    enrolment: Enrolment = field(default_factory=Enrolment)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     limits: Limits = field(default_factory=Limits)
+    load: Load = field(default_factory=Load)
+    quotas: QuotaSettings = field(default_factory=QuotaSettings)
     logging: Logging = field(default_factory=Logging)
 
     @property
@@ -42,6 +50,7 @@ class CssConfig:
 
     def problems(self) -> Iterator[Problem]:
         yield from self.identity.problems(Role.CSS)
+        yield from self.oidc.problems(self.storage.root)
         yield from self.listening.problems(Role.CSS, self.storage.root)
         yield from self.storage.problems(Role.CSS)
         yield from self.link.problems(Role.CSS, self.storage.root)
@@ -59,11 +68,15 @@ def load_css_config(path: Path | None, environ: Mapping[str, str], *, strict: bo
     config = CssConfig(
         identity=reading.build(Identity),
         authentication=reading.build(Authentication),
+        oidc=reading.build(OidcSettings),
         listening=reading.build(Listening),
         storage=reading.build(Storage),
         link=reading.build(Link),
+        enrolment=reading.build(Enrolment),
         webhooks=reading.build(WebhookSettings),
         limits=reading.build(Limits),
+        load=reading.build(Load),
+        quotas=reading.build(QuotaSettings),
         logging=reading.build(Logging),
     )
     return reading.loaded(config, config.problems(), config.cautions())

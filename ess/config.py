@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.runtime.config.enrolment import Enrolment
 from common.runtime.config.identity import Authentication, AuthenticationHandler, Identity
 from common.runtime.config.limits import Limits
 from common.runtime.config.link import Link
 from common.runtime.config.listening import Listening
+from common.runtime.config.load import Load
 from common.runtime.config.log_output import Logging
+from common.runtime.config.oidc import OidcSettings
 from common.runtime.config.storage import Storage
 from common.runtime.config.webhooks import WebhookSettings
 from common.runtime.network_policy import LOCAL_NETWORKS
@@ -24,11 +27,14 @@ class EssConfig:
 
     identity: Identity
     authentication: Authentication = field(default_factory=Authentication)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     listening: Listening
     storage: Storage = field(default_factory=Storage)
     link: Link
+    enrolment: Enrolment = field(default_factory=Enrolment)
     webhooks: WebhookSettings = field(default_factory=lambda: WebhookSettings(allowed_networks=LOCAL_NETWORKS))
     limits: Limits = field(default_factory=Limits)
+    load: Load = field(default_factory=Load)
     logging: Logging = field(default_factory=Logging)
 
     @property
@@ -47,14 +53,22 @@ class EssConfig:
 
     def problems(self) -> Iterator[Problem]:
         yield from self.identity.problems(Role.ESS)
+        yield from self.oidc.problems(self.storage.root)
         yield from self.listening.problems(Role.ESS, self.storage.root)
         yield from self.storage.problems(Role.ESS)
         yield from self.link.problems(Role.ESS, self.storage.root)
+        if self.enrolment.token and not self.link.css_uses_tls:
+            yield Problem("EnrolmentToken", "needs TLS towards the CSS; write HTTPCSSUseSSL true")
 
     def cautions(self) -> Iterator[Problem]:
         yield from self.link.cautions()
-        if self.authentication.handler is AuthenticationHandler.ACCOUNTS and not self.link.css_app_secret:
-            yield Problem("CSSAppSecret", "is empty; only a CSS with AuthenticationHandler dummy accepts this node")
+        has_certificate = bool(self.enrolment.token) or self.storage.identity_directory.exists()
+        has_secret = bool(self.link.css_app_secret) or (has_certificate and self.link.css_uses_tls)
+        if self.authentication.handler is AuthenticationHandler.ACCOUNTS and not has_secret:
+            yield Problem(
+                "CSSAppSecret",
+                "is empty, as is EnrolmentToken; only a CSS with AuthenticationHandler dummy accepts this node",
+            )
 
 
 def load_ess_config(path: Path | None, environ: Mapping[str, str], *, strict: bool = False) -> Loaded[EssConfig]:
@@ -66,11 +80,14 @@ def load_ess_config(path: Path | None, environ: Mapping[str, str], *, strict: bo
     config = EssConfig(
         identity=reading.build(Identity),
         authentication=reading.build(Authentication),
+        oidc=reading.build(OidcSettings),
         listening=reading.build(Listening),
         storage=reading.build(Storage),
         link=reading.build(Link),
+        enrolment=reading.build(Enrolment),
         webhooks=reading.build(WebhookSettings),
         limits=reading.build(Limits),
+        load=reading.build(Load),
         logging=reading.build(Logging),
     )
     return reading.loaded(config, config.problems(), config.cautions())

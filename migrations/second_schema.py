@@ -19,11 +19,25 @@ _INDEXES: dict[str, tuple[tuple[str, ...], str]] = {
     "ix_objects_destination": (("org", "audience_type", "audience_id", "type", "id"), "audience_type <> ''"),
 }
 
-#: Where objects of other nodes came from, which lists can ask for.
-_FILL_SENDERS = {
-    "postgresql": """
+#: What metadata says, as far as lists can ask for it; for objects of other nodes also where they came from. PostgreSQL
+#: refuses to look into JSON that has a NUL in any of its strings, so there it is read as the compact text it is: inside a
+#: string every quote is escaped, so that no string can be taken for a member.
+_FILL_FLAGS = {
+    "postgresql": r"""
         UPDATE objects
-        SET audience_type = meta::json ->> 'destinationType', audience_id = meta::json ->> 'destinationID'
+        SET has_no_data = strpos(meta, '"noData"\:true') > 0, is_public = strpos(meta, '"public"\:true') > 0
+        WHERE strpos(meta, '"noData"\:true') > 0 OR strpos(meta, '"public"\:true') > 0
+    """,
+    "sqlite": """
+        UPDATE objects
+        SET has_no_data = coalesce(json_extract(meta, '$.noData'), 0), is_public = coalesce(json_extract(meta, '$.public'), 0)
+    """,
+}
+_FILL_SENDERS = {
+    "postgresql": r"""
+        UPDATE objects
+        SET audience_type = substring(meta FROM '"destinationType"\:"([^"\\]*)"'),
+            audience_id = substring(meta FROM '"destinationID"\:"([^"\\]*)"')
         WHERE NOT is_own
     """,
     "sqlite": """
@@ -47,13 +61,9 @@ _NUMBER_SHOWN = """
 def upgrade() -> None:
     for column in _columns():
         op.add_column("objects", column)
-    # Every other column describes what no object could have before.
-    no_data = {
-        "postgresql": "UPDATE objects SET has_no_data = true WHERE meta::json ->> 'noData' = 'true'",
-        "sqlite": "UPDATE objects SET has_no_data = true WHERE json_extract(meta, '$.noData')",
-    }
-    op.execute(no_data[op.get_context().dialect.name])
-    op.execute(_FILL_SENDERS[op.get_context().dialect.name])
+    # Every other column describes what no object of this node could have before.
+    for filling in (_FILL_FLAGS, _FILL_SENDERS):
+        op.execute(filling[op.get_context().dialect.name])
     op.execute(_NUMBER_SHOWN)
     # Only what stands in the table needs a value made up for it.
     with op.batch_alter_table("objects") as table:

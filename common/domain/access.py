@@ -46,6 +46,7 @@ class Operation(Enum):
     ADMINISTER = auto()
     RESEND = auto()
     SHUT_DOWN = auto()
+    SET_QUOTAS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,4 +221,5 @@ _RULES: Mapping[Operation, Callable[[Question], bool]] = {
     Operation.ADMINISTER: _may_administer,
     Operation.RESEND: _may_resend,
     Operation.SHUT_DOWN: lambda question: question.principal.role is Role.SYNC_ADMIN,
+    Operation.SET_QUOTAS: lambda question: question.principal.role is Role.SYNC_ADMIN,
 }

@@ -61,10 +61,6 @@ class Grants:
     objects: Mapping[str, frozenset[AccessRole]] = field(default_factory=dict)
     destinations: frozenset[str] = frozenset()
 
-    def may_read(self, object_type: str) -> bool:
-        """Any entry will do, of the type or organization-wide."""
-        return object_type in self.objects or ORG_WIDE in self.objects
-
     def may_write(self, object_type: str) -> bool:
         """The list of the type decides if it is about the caller at all, otherwise the organization-wide one. In the list
         that decides, a single reader entry denies, whatever the order and however many others say writer.

@@ -70,7 +70,3 @@ class Coverage:
     def contiguous_bytes(self) -> int:
         """How many bytes are there from the start without a gap."""
         return self.ranges[0].end if self.ranges and self.ranges[0].start == 0 else 0
-
-    def to_list(self) -> list[list[int]]:
-        """A form for JSON; `Coverage.of` reads it back."""
-        return [[r.start, r.end] for r in self.ranges]

@@ -8,13 +8,17 @@
     ├── NotFound                the caller: there is no such thing
     │   └── RangeNotSatisfiable … the bytes asked for do not exist
     │       └── RangeBeyondEnd  … asked by the rules of RFC 9110
+    ├── AlreadyExists           the caller: what it wants to create is there
+    ├── QuotaExceeded           the organization: it keeps as much as it may
     ├── PreconditionFailed      the caller: what it made its request depend on is not so (any more)
     ├── Ignored                 the peer: about an instance that is superseded or unknown; it may stop asking
     ├── UnknownNode             the peer: it has to register
     ├── ProtocolViolation       the peer: a message that has no place in the current state
     ├── VerificationFailed      the peer or publisher: bytes do not match what was declared
     └── Unavailable             time: try again later
+        ├── OutcomeUnknown      … what was asked for may have happened
         └── TooManyRequests
+            └── TooManyLogins   … that failed
 
 Each carries one public sentence, safe to show to whoever asked. Everything else belongs into the log.
 """
@@ -63,6 +67,14 @@ class RangeBeyondEnd(RangeNotSatisfiable):
         self.size_bytes = size_bytes
 
 
+class AlreadyExists(SyncError):
+    """There is one already."""
+
+
+class QuotaExceeded(SyncError):
+    """The organization may not keep any more."""
+
+
 class PreconditionFailed(SyncError):
     """The object is not in the version that the request depends on."""
 
@@ -89,5 +101,20 @@ class Unavailable(SyncError):
     retryable = True
 
 
+class OutcomeUnknown(Unavailable):
+    """The connection to the database broke; the change may have been made. Try again later."""
+
+
 class TooManyRequests(Unavailable):
     """Too many requests at once; try again later."""
+
+    def __init__(self, message: str = "", retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyLogins(TooManyRequests):
+    """Too many failed logins; try again later."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__("", retry_after_seconds)

@@ -65,6 +65,8 @@ def parse_expression(text: str) -> Expression:
     """Raises ExpressionError. What was parsed before is remembered."""
     if len(text) > MAX_EXPRESSION_CHARACTERS:
         raise ExpressionError(f"More than {MAX_EXPRESSION_CHARACTERS} characters", MAX_EXPRESSION_CHARACTERS)
+    if (position := text.find("\0")) >= 0:
+        raise ExpressionError("A character that no store keeps", position)
     return _Parser(text).parse()
 
 

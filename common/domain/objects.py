@@ -103,6 +103,11 @@ class SyncObject:
         return replace(self, remaining_receivers=count, remaining_consumers=count)
 
 
+def counted_down(remaining: int) -> int:
+    """One application fewer to wait for. A negative count never gets to 0 (rest-api 3.15) and stays as it is."""
+    return remaining - 1 if remaining > 0 else remaining
+
+
 def effective_consumers(declared: int) -> int:
     """0 or absent means 1, -1 means any number (rest-api 3.8)."""
     return {0: 1, -1: UNLIMITED_CONSUMERS}.get(declared, declared)

@@ -139,3 +139,12 @@ def masked_url(url: str) -> str:
     """The URL as it may be shown: a user and password in it are not."""
     userinfo, at, _ = urlsplit(url).netloc.rpartition("@")
     return url.replace(f"{userinfo}@", "***@", 1) if at else url
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port: of a URL that may be none, and whose path and query may be secrets. Empty for none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -47,7 +47,7 @@ def encode_poll(items: list[PollItem]) -> bytes:
 
 def decode_poll(raw: bytes) -> list[PollItem]:
     """A poll's answer. Items of a type we do not know are left out (wire-protocol 8.2). Raises InvalidRequest."""
-    value = lenient_json.loads_first(raw)
+    value = lenient_json.loads_first(raw, most_values=None)
     if not isinstance(value, list):
         raise InvalidRequest("A poll's answer has to be a JSON array.")
     return [item for item in map(_poll_item_from, value) if item is not None]

@@ -13,11 +13,17 @@ POLL_PATH = f"{PREFIX}/objects/"
 
 RESEND = "resend"
 
+ENROL_PATH = f"{PREFIX}/enrol"
+RENEW_PATH = f"{PREFIX}/renew"
+
 #: `org/type/id` of the calling node; has to agree with its credentials.
 NODE_HEADER = "X-Sync-Service-Dest"
 CAPABILITIES_HEADER = "Sync-Capabilities"
 #: At registration: `name=value, …` with percent-encoded values, all that the node says about itself.
 LABELS_HEADER = "Sync-Labels"
+#: On answers to a node that shows a certificate: RENEW_CERTIFICATE once half of its time is over, by the cloud's clock.
+CERTIFICATE_HEADER = "Sync-Certificate"
+RENEW_CERTIFICATE = "renew"
 
 
 class Capability:

@@ -7,6 +7,7 @@ Access lists are read for each decision, so a change counts from the next reques
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from starlette.requests import Request
 
@@ -35,6 +36,18 @@ class Access:
 
     async def principal(self, request: Request) -> Principal:
         return await self._gate.principal(request)
+
+    def forget_callers(self) -> None:
+        """Credentials were changed: the next request is to notice."""
+        self._gate.forget_all()
+
+    def until_revoked(self, request: Request) -> AbstractContextManager[None]:
+        """What is waited for inside ends with NotAuthenticated when the request's credentials no longer count."""
+        return self._gate.until_revoked(request)
+
+    def hold(self, request: Request, end: Callable[[], None]) -> AbstractContextManager[None]:
+        """Inside, `end` is called when the request's credentials no longer count."""
+        return self._gate.hold(request, end)
 
     async def visibility(self, principal: Principal, org: str) -> Visibility:
         """What lists of this organization show. Raises Forbidden for those who are shown nothing."""
@@ -96,6 +109,9 @@ class Access:
 
     def check_may_resend(self, principal: Principal) -> None:
         self._check(Operation.RESEND, principal, self._local.org)
+
+    def check_may_set_quotas(self, principal: Principal) -> None:
+        self._check(Operation.SET_QUOTAS, principal)
 
     def check_may_shut_down(self, principal: Principal) -> None:
         self._check(Operation.SHUT_DOWN, principal)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -45,18 +45,18 @@ class Arrivals:
         self._staging = staging
         self._source_files = source_files
 
-    async def of_publish(self, meta: Metadata, data: bytes | None, name: str) -> Arrival:
-        """The data of a PUT object, as payload `name` when it is not small.
+    async def of_publish(self, meta: Metadata, data: bytes | None, new_name: Callable[[], str]) -> Arrival:
+        """The data of a PUT object, as a payload of a new name when it is not small.
 
         Raises InvalidRequest when `sourceDataUri` does not name a readable file, TooLarge.
         """
         if meta.source_data_uri and self._source_files is not None:
-            return await self._snapshot(meta, self._source_files, name)
+            return await self._snapshot(meta, self._source_files, new_name())
         if data is None or meta.no_data:
             return Arrival()
         if self._staging.is_small_size(len(data)):
-            return await self._small(meta, data, name) if meta.is_signed else Arrival(data)
-        return await self._sealed(meta, await self._staging.take_bytes(data, name))
+            return await self._small(meta, data, new_name()) if meta.is_signed else Arrival(data)
+        return await self._sealed(meta, await self._staging.take_bytes(data, new_name()))
 
     async def rehearsed(self, meta: Metadata, data: bytes | None) -> Arrival:
         """What `of_publish` would bring, without storing it. Raises as it does."""

@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, aclosing
+from typing import cast
+
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from common.domain.chunks import Range
-from common.domain.errors import RangeNotSatisfiable, TooManyRequests
-from common.rest.exchange import ReadableData
+from common.domain.errors import RangeNotSatisfiable
+from common.domain.principals import Principal
 from common.rest.ranges import format_content_range
+from common.rest.readable_data import ReadableData
+from common.rest.transfers import Transfers
+from common.rest.waiting import departure_of
 from common.runtime.intake import send_range
 from common.sync.payloads import PayloadStore
 
 OCTETS = "application/octet-stream"
 
 
-class DownloadSlots:
-    """How many ranged downloads may run at once (rest-api 3.10: 429 beyond)."""
+class Downloads:
+    """Answers with data from one store, each a download of its caller until it ends (rest-api 3.10: 429 beyond limits)."""
 
-    def __init__(self, count: int) -> None:
-        self._free = count
+    def __init__(self, store: PayloadStore, transfers: Transfers) -> None:
+        self._store = store
+        self._transfers = transfers
 
-    def take(self) -> None:
-        """Raises TooManyRequests."""
-        if self._free <= 0:
-            raise TooManyRequests("Too many downloads at once; try again later.")
-        self._free -= 1
+    def whole(self, data: ReadableData, caller: Principal, headers: dict[str, str] | None = None) -> Response:
+        """200 with every byte. Raises TooManyRequests."""
+        if data.small is not None:
+            return Response(data.small, 200, headers, OCTETS)
+        return self._stream(data, Range(0, data.size), caller, 200, headers or {})
 
-    def give_back(self) -> None:
-        self._free += 1
+    def part(
+        self, data: ReadableData, wanted: Range, caller: Principal, headers: dict[str, str] | None = None
+    ) -> Response:
+        """206 with the part of `wanted` that exists. Raises RangeNotSatisfiable, TooManyRequests."""
+        span = clip(wanted, data.size)
+        fields = {"content-range": format_content_range(span, data.size), **(headers or {})}
+        if data.small is not None:
+            self._transfers.check_download(caller, is_ranged=True)
+            return Response(data.small[span.start : span.end], 206, fields, OCTETS)
+        return self._stream(data, span, caller, 206, fields)
+
+    def _stream(
+        self, data: ReadableData, span: Range, caller: Principal, status: int, headers: dict[str, str]
+    ) -> Response:
+        is_ranged = status == 206
+        self._transfers.check_download(caller, is_ranged=is_ranged)
+        headers["content-length"] = str(span.size_bytes)
+        download = Download(send_range(self._store, data.name, span.start, span.end), status, headers, OCTETS)
+        download.counted = self._transfers.download(caller, is_ranged=is_ranged)
+        return download
 
 
 def clip(wanted: Range, size: int) -> Range:
@@ -38,50 +66,24 @@ def clip(wanted: Range, size: int) -> Range:
     return Range(wanted.start, min(wanted.end, size))
 
 
-def whole(data: ReadableData, store: PayloadStore, headers: dict[str, str] | None = None) -> Response:
-    """200 with every byte."""
-    return _respond(data, Range(0, data.size), store, 200, headers or {}, None)
+class Download(StreamingResponse):
+    """Counted from its first byte on until it ends, however it does. Of one that is never sent, as after HEAD, nothing is.
 
+    The base class cancels its task when the client leaves. The frames of a cancellation refer to each other and keep the
+    piece under way in memory until the garbage collector comes by; this one looks before each piece instead.
+    """
 
-def part(
-    data: ReadableData, wanted: Range, store: PayloadStore, slots: DownloadSlots, headers: dict[str, str] | None = None
-) -> Response:
-    """206 with the part of `wanted` that exists. Raises RangeNotSatisfiable, TooManyRequests."""
-    clipped = clip(wanted, data.size)
-    slots.take()
-    fields = {"content-range": format_content_range(clipped, data.size), **(headers or {})}
-    return _respond(data, clipped, store, 206, fields, slots)
-
-
-def _respond(
-    data: ReadableData,
-    span: Range,
-    store: PayloadStore,
-    status: int,
-    headers: dict[str, str],
-    slots: DownloadSlots | None,
-) -> Response:
-    if data.small is not None:
-        if slots is not None:
-            slots.give_back()
-        return Response(data.small[span.start : span.end], status, headers, OCTETS)
-    headers["content-length"] = str(span.size_bytes)
-    body = send_range(store, data.name, span.start, span.end)
-    return _Download(body, status, headers, OCTETS).holding(slots)
-
-
-class _Download(StreamingResponse):
-    """Gives its slot back however it ends, also when the client is gone before the first byte."""
-
-    _slots: DownloadSlots | None = None
-
-    def holding(self, slots: DownloadSlots | None) -> _Download:
-        self._slots = slots
-        return self
+    counted: AbstractContextManager[None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            if self._slots is not None:
-                self._slots.give_back()
+        with self.counted, departure_of(Request(scope, receive)) as gone:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await self._send_pieces(send, gone)
+
+    async def _send_pieces(self, send: Send, gone: asyncio.Task[None]) -> None:
+        async with aclosing(cast(AsyncGenerator[bytes, None], self.body_iterator)) as pieces:
+            async for piece in pieces:
+                if gone.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})

@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from common.domain.errors import NotAuthenticated
 from common.rest import responses
 from common.rest.access import Access
-from common.rest.endpoint import route
 
 if TYPE_CHECKING:
     from common.rest.openapi.model import Description
-
-_DOCUMENT_PATH = "/openapi.json"
-_PAGE_PATHS = ("/docs", "/docs/errors")
 
 #: Unlike the reference's interface, these are for browsers: they ask their user when told to.
 _CHALLENGE = {"www-authenticate": 'Basic realm="edgesync", charset="UTF-8"', "cache-control": "no-store"}
@@ -34,9 +29,6 @@ class DocumentationApi:
     def __init__(self, access: Access, describe: Callable[[], Description]) -> None:
         self._access = access
         self._describe = describe
-
-    def routes(self) -> list[Route]:
-        return [route(_DOCUMENT_PATH, self.document), *(route(path, self.page) for path in _PAGE_PATHS)]
 
     async def document(self, request: Request) -> Response:
         """GET: OpenAPI 3.1."""

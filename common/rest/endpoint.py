@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from common.domain.errors import SyncError
 from common.rest import problems, responses
+from common.runtime.http_protocol import ABORT
 from common.runtime.logs import fields
 
 log = logging.getLogger(__name__)
@@ -48,10 +49,12 @@ class Endpoint:
             error, response = caught, responses.internal_error()
         if response.status_code >= 400:
             response = problems.negotiated(request, response, error)
+        # Its traceback refers to this frame and to those that hold the body, which would stay until somebody collects garbage.
+        error = None
         if is_head:
             await _send_head(response, send)
         else:
-            await response(scope, receive, send)
+            await _send_whole(response, scope, receive, send)
 
 
 def route(path: str, handle: Handler, *, head_is_get: bool = True) -> Route:
@@ -65,6 +68,24 @@ def _as_get(scope: Scope) -> Scope:
     """Ranges are defined for GET alone (RFC 9110, 14.2)."""
     headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
     return {**scope, "method": "GET", "headers": headers}
+
+
+async def _send_whole(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer that fails on its way is cut, so that nobody takes what was sent of it for all of it."""
+    try:
+        await response(scope, receive, send)
+    except Exception as error:
+        about = fields(method=scope["method"], path=scope["path"], reason=str(error))
+        if isinstance(error, SyncError):
+            log.warning("answer_cut", extra=about)
+        else:
+            log.exception("request_failed", extra=about)
+        abort = scope.get("extensions", {}).get(ABORT, {}).get("call")
+        if abort is None:
+            raise
+        abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass  # the server takes it for a defect when nobody waits for the connection to be gone
 
 
 async def _send_head(response: Response, send: Send) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from random import choice
 
 from starlette.responses import Response
@@ -46,6 +47,9 @@ _SHOWN_WHEN_ASKED = LISTED_AS_UPDATED | {ObjectStatus.RECEIVED}
 #: What a client may see now. Raises Forbidden or NotAuthenticated for one that may see nothing any more.
 Look = Callable[[], Awaitable[Visibility]]
 
+#: While the context lasts, what it is given is called when the client's credentials no longer count.
+Hold = Callable[[Callable[[], None]], AbstractContextManager[None]]
+
 
 class EventStream(Response):
     """Everything of these types from `since` on, and then whatever happens, until the client leaves or the service stops."""
@@ -59,6 +63,7 @@ class EventStream(Response):
         types: Iterable[str],
         seen: Visibility,
         look: Look,
+        hold: Hold,
         since: Position | None,
         *,
         with_received: bool,
@@ -68,6 +73,7 @@ class EventStream(Response):
         self._types = tuple(types)
         self._seen = seen
         self._look = look
+        self._hold = hold
         self._since = since
         self._with_received = with_received
         self.status_code = 200
@@ -87,8 +93,9 @@ class EventStream(Response):
         with self._feeds.subscribed(self._org, self._types, join) as client:
             client.wake()
             try:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
+                with self._hold(client.finish):
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
             finally:
                 client.leave()
 

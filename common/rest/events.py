@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from common.domain.errors import InvalidRequest
 from common.domain.publishing import LocalNode
 from common.rest import responses
 from common.rest.access import Access
-from common.rest.endpoint import route
 from common.rest.paths import check_names, flag, segments_below
 from common.rest.updates import Updates
 
@@ -28,9 +26,6 @@ class EventsApi:
         self._access = access
         self._updates = updates
 
-    def routes(self) -> list[Route]:
-        return [route(_PREFIX, self.handle), route(f"{_PREFIX}/{{path:path}}", self.handle)]
-
     async def handle(self, request: Request) -> Response:
         """GET `…?type=a&type=b`. Raises InvalidRequest."""
         segments = segments_below(request.scope["path"], _PREFIX)
@@ -46,8 +41,5 @@ class EventsApi:
             raise InvalidRequest(f"type has to be given 1 to {MOST_TYPES} times.")
         for each in types:
             check_names(object_type=each)
-        try:
-            include_received = flag(request.query_params, "received")
-        except ValueError:
-            return responses.empty(400)
+        include_received = flag(request.query_params, "received")
         return await self._updates.stream(request, principal, org, types, bool(include_received))

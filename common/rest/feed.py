@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from common.domain.errors import SyncError
 from common.domain.objects import SyncObject
 from common.rest import sse
-from common.rest.service import DRAIN
+from common.rest.draining import DRAIN, Draining
 from common.rest.transactions import Transactions
 from common.runtime.hub import Hub
 from common.runtime.logs import fields
@@ -180,18 +180,14 @@ class Feed:
 class Feeds:
     """The feeds of a process. For the event loop only."""
 
-    def __init__(self, transactions: Transactions, hub: Hub, *, beat_seconds: float = 20.0) -> None:
+    def __init__(self, transactions: Transactions, hub: Hub, draining: Draining, *, beat_seconds: float = 20.0) -> None:
         self._transactions = transactions
         self._hub = hub
         self._beat_seconds = beat_seconds
         self._feeds: dict[Question, Feed] = {}
         self._readers = asyncio.Semaphore(_READERS)
         self._timer: asyncio.Task[None] | None = None
-        self.is_draining: Callable[[], bool] = lambda: False
-
-    def draining_when(self, is_draining: Callable[[], bool]) -> None:
-        """How to know that the service is about to stop."""
-        self.is_draining = is_draining
+        self._draining = draining
 
     @property
     def subscribers(self) -> int:
@@ -210,7 +206,7 @@ class Feeds:
         if self._timer is None:
             self._timer = asyncio.create_task(self._keep_time())
         try:
-            if self.is_draining():
+            if self._draining.has_begun:
                 subscriber.finish()
             yield subscriber
         finally:
@@ -224,11 +220,11 @@ class Feeds:
 
     async def _keep_time(self) -> None:
         """One timer for all."""
-        with self._hub.listener(DRAIN) as draining:
-            while not self.is_draining():
-                draining.clear()
+        with self._hub.listener(DRAIN) as woken:
+            while not self._draining.has_begun:
+                woken.clear()
                 try:
-                    await asyncio.wait_for(draining.wait(), self._beat_seconds)
+                    await asyncio.wait_for(woken.wait(), self._beat_seconds)
                 except TimeoutError:
                     await self._beat()
         for subscriber in self._all():

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from common.domain.errors import SyncError
+from common.domain.publishing import LocalNode
 from common.rest import responses
 from common.rest.access import Access
 from common.rest.doorway import Doorway
+from common.rest.draining import Draining
 from common.rest.paths import flag
 from common.runtime.database_watch import DatabaseHealth, DatabaseWatch
 from common.sync.ports import Clock, UnitOfWork
@@ -31,27 +32,33 @@ class Usage:
 class HealthApi:
     """The endpoints."""
 
-    def __init__(self, node_type: str, database: DatabaseWatch, access: Access, doorway: Doorway, clock: Clock) -> None:
-        self._node_type = node_type
+    def __init__(
+        self,
+        local: LocalNode,
+        database: DatabaseWatch,
+        access: Access,
+        doorway: Doorway,
+        draining: Draining,
+        clock: Clock,
+    ) -> None:
+        self._is_cloud = local.is_cloud
         self._database = database
         self._access = access
         self._doorway = doorway
+        self._draining = draining
         self._clock = clock
         self._started_at = clock.monotonic()
 
     async def health(self, request: Request) -> Response:
         """Any method; always 200, the colours tell (rest-api 3.21)."""
-        try:
-            details = flag(request.query_params, "details")
-        except ValueError:
-            return responses.empty(400)
+        details = flag(request.query_params, "details")
         self._access.check_may_use_api(await self._access.principal(request))
         is_up = await self._database_answers()
         database = self._database.health()
         colour = colour_of(database, is_up=is_up)
         shown: dict[str, object] = {
             "general": {
-                "nodeType": self._node_type,
+                "nodeType": "CSS" if self._is_cloud else "ESS",
                 "healthStatus": colour,
                 "upTime": int(self._clock.monotonic() - self._started_at),
             },
@@ -64,7 +71,7 @@ class HealthApi:
                 "registeredESS": usage.nodes,
                 "storedObjects": usage.objects,
             }
-        return responses.json_body(msgspec.json.encode(shown))
+        return responses.json_of(shown)
 
     async def live(self, request: Request) -> Response:
         """200 as long as the process answers."""
@@ -72,7 +79,7 @@ class HealthApi:
 
     async def ready(self, request: Request) -> Response:
         """200 when requests can be served: the database answers and the service is not stopping."""
-        if self._doorway.is_draining:
+        if self._draining.has_begun:
             return PlainTextResponse("stopping\n", 503)
         if not await self._database_answers():
             return PlainTextResponse("the database does not answer\n", 503)
@@ -86,10 +93,8 @@ class HealthApi:
         return True
 
     async def _usage(self) -> Usage | None:
-        is_cloud = self._node_type == "CSS"
-
         def look(uow: UnitOfWork) -> Usage:
-            return Usage(uow.nodes.count() if is_cloud else 0, uow.objects.count_own())
+            return Usage(uow.nodes.count() if self._is_cloud else 0, uow.objects.count_own())
 
         try:
             return await asyncio.to_thread(self._database.read, look)

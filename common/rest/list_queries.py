@@ -10,7 +10,7 @@ from common.domain.errors import InvalidRequest
 from common.domain.instants import parse_instant_ms, parse_instant_ns
 from common.domain.names import is_valid_name
 from common.domain.selection import PolicyService, Selection
-from common.rest.paths import first, flag
+from common.rest.paths import Malformed, first, flag
 
 #: The largest moment in ns since 1970 that peers and databases can hold.
 _LAST_NS = 2**63 - 1
@@ -19,16 +19,12 @@ _DIGITS = re.compile(r"\+?[0-9]{1,19}", re.ASCII)
 _FORBIDDEN_IN_DESTINATIONS = frozenset("<>\0")
 
 
-class Malformed(Exception):
-    """A value that is none: refused without a text, as are malformed flags."""
-
-
 def policy_selection(query: QueryParams, org: str) -> Selection:
     """Of `destination_policy=true`. Of `since`, `service` and `received` only the first that is given counts.
 
     Raises Malformed.
     """
-    include_received = _flag(query, "received")
+    include_received = flag(query, "received")
     since, service = first(query, "since"), first(query, "service")
     if since:
         return Selection(org, is_deleted=False, has_policy=True, policy_since=_nanoseconds(since))
@@ -39,7 +35,7 @@ def policy_selection(query: QueryParams, org: str) -> Selection:
 
 def filter_selection(query: QueryParams, org: str) -> Selection:
     """Of `filters=true`. Raises Malformed; InvalidRequest for names."""
-    has_policy = _flag(query, "destinationPolicy")
+    has_policy = flag(query, "destinationPolicy")
     since, service, name = (
         first(query, each) if has_policy else "" for each in ("since", "dpService", "dpPropertyName")
     )
@@ -50,8 +46,8 @@ def filter_selection(query: QueryParams, org: str) -> Selection:
         org,
         type=object_type,
         id=_name(query, "objectID") if object_type else None,
-        is_deleted=_flag(query, "deleted"),
-        has_no_data=_flag(query, "noData"),
+        is_deleted=flag(query, "deleted"),
+        has_no_data=flag(query, "noData"),
         has_policy=has_policy,
         policy_since=_moment_ns(since) if since else None,
         policy_service=_service(service) if service else None,
@@ -60,13 +56,6 @@ def filter_selection(query: QueryParams, org: str) -> Selection:
         destination_id=_destination(query, "destinationID") if destination_type else None,
         expires_by_ms=_moment_ms(expires_by) if expires_by else None,
     )
-
-
-def _flag(query: QueryParams, name: str) -> bool | None:
-    try:
-        return flag(query, name)
-    except ValueError:
-        raise Malformed from None
 
 
 def _nanoseconds(text: str) -> int:

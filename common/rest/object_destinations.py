@@ -20,6 +20,8 @@ from common.sync.fan_out import FanOuts
 from common.sync.placement import Placement
 from common.sync.ports import UnitOfWork
 
+_CHANGE = lenient_json.Shape(dict.fromkeys(("action", "destinations")))
+
 
 class _Change(Protocol):
     def __call__(self, uow: UnitOfWork, key: ObjectKey, nodes: list[NodeKey]) -> None: ...
@@ -48,22 +50,19 @@ class ObjectDestinations:
         if not self._local.is_cloud:
             await self._transactions.read(lambda uow: uow.objects.get(key))
         self._check_can_change()
-        nodes = _nodes(await self._json(request), key.org)
+        nodes = _nodes(lenient_json.loads_first(await read_body(request, self._body_bytes)), key.org)
         return await self._apply(self._placement.replace, key, nodes)
 
     async def change(self, request: Request, key: ObjectKey) -> Response:
         """POST: `action` is add or remove, in any case."""
         self._check_can_change()
-        body = await self._json(request)
-        if not isinstance(body, dict):
-            raise InvalidRequest("The body has to be a JSON object with the members action and destinations.")
-        members = {str(name).lower(): value for name, value in body.items()}
-        action = members.get("action")
+        body = _CHANGE.fold_object(await read_body(request, self._body_bytes))
+        action = body.get("action")
         changes: dict[str, _Change] = {"add": self._placement.add, "remove": self._placement.remove}
         change = changes.get(action.lower()) if isinstance(action, str) else None
         if change is None:
             raise InvalidRequest("action has to be add or remove.")
-        return await self._apply(change, key, _nodes(members.get("destinations"), key.org))
+        return await self._apply(change, key, _nodes(body.get("destinations"), key.org))
 
     async def _apply(self, change: _Change, key: ObjectKey, nodes: list[NodeKey]) -> Response:
         await self._transactions.write(lambda uow: change(uow, key, nodes))
@@ -72,9 +71,6 @@ class ObjectDestinations:
     def _check_can_change(self) -> None:
         if not self._local.is_cloud:
             raise InvalidRequest("Objects of an edge go to the cloud; only the cloud has destinations to change.")
-
-    async def _json(self, request: Request) -> Any:
-        return lenient_json.loads_first(await read_body(request, self._body_bytes))
 
 
 def shown_destination(delivery: Delivery) -> dict[str, object]:

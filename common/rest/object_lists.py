@@ -19,9 +19,9 @@ from common.domain.selection import ListPosition, Selection
 from common.protocol import codec
 from common.rest import responses
 from common.rest.access import Access
-from common.rest.list_queries import Malformed, filter_selection, policy_selection
+from common.rest.list_queries import filter_selection, policy_selection
 from common.rest.pages import Answer, Piece, Read, answer_list
-from common.rest.paths import first, flag
+from common.rest.paths import Malformed, first, flag
 from common.rest.transactions import Transactions
 from common.rest.updates import Updates
 from common.sync import lists
@@ -58,19 +58,13 @@ class ObjectLists:
         selector = _selected(request.query_params, self._of_organization)
         if selector is None or not self._local.is_cloud:
             return responses.empty(400)
-        try:
-            return await self._of_organization[selector](request, org, visible)
-        except Malformed:
-            return responses.empty(400)
+        return await self._of_organization[selector](request, org, visible)
 
     async def of_type(self, request: Request, principal: Principal, org: str, object_type: str) -> Response:
         """GET `/objects/{org}/{type}`: what is to be polled, or everything."""
         visible = await self._access.visibility(principal, org)
-        try:
-            all_objects = flag(request.query_params, "all_objects")
-            include_received = flag(request.query_params, "received")
-        except ValueError:
-            return responses.empty(400)
+        all_objects = flag(request.query_params, "all_objects")
+        include_received = flag(request.query_params, "received")
         if all_objects:
             return await answer_list(request, self._with_destinations(Selection(org, object_type), visible))
         return await self._updates.handle(request, principal, org, object_type, bool(include_received))
@@ -150,5 +144,5 @@ def _selected(query: QueryParams, selectors: Iterable[str]) -> str | None:
     name = next((name for name in selectors if first(query, name)), None)
     try:
         return name if name and flag(query, name) else None
-    except ValueError:
+    except Malformed:
         return None

@@ -51,6 +51,11 @@ async def not_found() -> Response:
     return responses.not_found()
 
 
+async def empty_list() -> Response:
+    """An `Answer` for lists that may be empty."""
+    return responses.json_body(b"[]")
+
+
 async def answer_list(request: Request, read: Read, when_empty: Answer = not_found) -> Response:
     """The list, or the page of it that the query asks for. Raises InvalidRequest for a malformed `limit` or `after`."""
     limit = _limit(request)

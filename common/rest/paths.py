@@ -8,6 +8,10 @@ from common.domain.errors import InvalidRequest
 from common.domain.names import is_valid_name
 
 
+class Malformed(InvalidRequest):
+    """A value in the query is none of those it may have."""
+
+
 def segments_below(path: str, prefix: str) -> list[str]:
     """The decoded segments after `prefix`; one trailing slash is ignored. Raises InvalidRequest for an empty or dot segment."""
     rest = path[len(prefix) :].removeprefix("/").removesuffix("/")
@@ -34,7 +38,7 @@ def first(parameters: QueryParams, name: str) -> str:
 def flag(parameters: QueryParams, name: str) -> bool | None:
     """A boolean query parameter (rest-api 1.6); None when absent or empty. The first of several counts.
 
-    Raises ValueError for anything else.
+    Raises Malformed for anything else.
     """
     value = first(parameters, name)
     if not value:
@@ -43,4 +47,12 @@ def flag(parameters: QueryParams, name: str) -> bool | None:
         return True
     if value in ("0", "f", "F", "FALSE", "false", "False"):
         return False
-    raise ValueError(value)
+    raise Malformed
+
+
+def explained_flag(parameters: QueryParams, name: str) -> bool | None:
+    """As `flag`, where the refusal has a text. Raises InvalidRequest."""
+    try:
+        return flag(parameters, name)
+    except Malformed:
+        raise InvalidRequest(f"{name} has to be true or false.") from None

@@ -67,6 +67,8 @@ KINDS: dict[type[errors.SyncError], Kind] = {
     errors.Forbidden: _FORBIDDEN,
     errors.NotFound: _NOT_FOUND,
     errors.RangeNotSatisfiable: Kind("range-not-satisfiable", "Range beyond the end"),
+    errors.AlreadyExists: Kind("already-exists", "Already there"),
+    errors.QuotaExceeded: Kind("quota-exceeded", "No room left for the organization"),
     errors.PreconditionFailed: Kind("precondition-failed", "Changed meanwhile"),
     errors.Ignored: Kind("superseded", "Superseded"),
     errors.UnknownNode: Kind("unknown-node", "Node not registered"),

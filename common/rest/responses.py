@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from common.domain import errors
+from common.rest.paths import Malformed
 from common.sync.payloads import PayloadStoreFull, PayloadStoreUnavailable
 
 #: From error to status. A subclass without a line of its own takes its parent's.
@@ -17,6 +21,8 @@ STATUS: dict[type[errors.SyncError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.RangeBeyondEnd: 416,
+    errors.AlreadyExists: 409,
+    errors.QuotaExceeded: 507,
     errors.PreconditionFailed: 412,
     errors.Ignored: 409,
     errors.UnknownNode: 424,
@@ -53,9 +59,13 @@ def json_body(raw: bytes, headers: dict[str, str] | None = None) -> Response:
     return Response(raw, headers=headers, media_type="application/json")
 
 
-def json_or_404(items: list[dict[str, object]]) -> Response:
+def json_of(value: object) -> Response:
+    return json_body(msgspec.json.encode(value))
+
+
+def json_or_404(items: Sequence[object]) -> Response:
     """A list; an empty one is 404 (rest-api 7.1)."""
-    return json_body(msgspec.json.encode(items)) if items else not_found()
+    return json_of(items) if items else not_found()
 
 
 def word(text: str) -> Response:
@@ -64,10 +74,10 @@ def word(text: str) -> Response:
 
 
 def failure(error: errors.SyncError) -> Response:
-    """One line of text; `Unauthorized` exactly; nothing for 404."""
+    """One line of text; `Unauthorized` exactly; nothing for 404 and for values that make no sense (rest-api 1.4)."""
     status = status_of(error)
-    if status == 404:
-        return not_found()
+    if status == 404 or isinstance(error, Malformed):
+        return empty(status)
     if status == 403:
         return Response("Unauthorized", 403, media_type="text/plain")
     return Response(f"{error}\n", status, headers=_headers_of(error, status), media_type="text/plain")
@@ -91,4 +101,6 @@ def internal_error() -> Response:
 def _headers_of(error: errors.SyncError, status: int) -> dict[str, str]:
     if isinstance(error, errors.RangeBeyondEnd):
         return {"content-range": f"bytes */{error.size_bytes}"}
-    return {"retry-after": "1"} if status in (429, 503) else {}
+    if isinstance(error, errors.TooManyRequests):
+        return {"retry-after": str(max(1, math.ceil(error.retry_after_seconds)))}
+    return {"retry-after": "1"} if status == 503 else {}

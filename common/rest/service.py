@@ -8,13 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from common.rest.doorway import Doorway
+from common.rest.draining import Draining
 from common.runtime.hub import Hub
-from common.runtime.serving import Listener, ServingLimits, serve_until_stopped
+from common.runtime.serving import RELOAD, Listener, ServingLimits, serve_until_stopped
 from common.runtime.stopping import StopRequest
 from common.runtime.worker import Worker
-
-#: Published when the service stops: whoever holds a request open answers it.
-DRAIN = "drain"
 
 _WORKER_STOP_SECONDS = 5.0
 
@@ -24,6 +22,7 @@ class Service:
     """What a composition root returns."""
 
     doorway: Doorway
+    draining: Draining
     workers: list[Worker]
     #: Asked for from inside, by whoever may.
     stop: StopRequest
@@ -49,16 +48,19 @@ def run_service(
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="work"))
         hub.attach(loop)
-        await serve_until_stopped(service.doorway, listeners, limits, on_started=start, on_stopping=drain)
+        await serve_until_stopped(
+            service.doorway,
+            listeners,
+            limits,
+            on_started=start,
+            on_stopping=service.draining.begin,
+            on_reload=lambda: hub.publish([RELOAD]),
+        )
         hub.attach(None)
 
     def start() -> None:
         for worker in [*service.workers, *service.detached]:
             worker.start()
-
-    def drain() -> None:
-        service.doorway.is_draining = True
-        hub.publish([DRAIN])
 
     run_loop(run())
     for worker in [*service.workers, *service.detached]:

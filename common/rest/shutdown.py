@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.domain.errors import InvalidRequest
+from common.domain.errors import Unavailable
 from common.rest import responses
 from common.rest.access import Access
-from common.rest.paths import flag
+from common.rest.auditing import Auditor
+from common.rest.paths import explained_flag
 from common.runtime.logs import fields
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class ShutdownApi:
     def __init__(
         self,
         access: Access,
+        auditor: Auditor,
         *,
         drain: Callable[[], None],
         stop: Callable[[bool], None],
@@ -40,6 +42,7 @@ class ShutdownApi:
         `unregister` tells the cloud that this node leaves for good; the cloud itself has none.
         """
         self._access = access
+        self._auditor = auditor
         self._drain = drain
         self._stop = stop
         self._unregister = unregister
@@ -53,15 +56,21 @@ class ShutdownApi:
             return responses.empty(405)
         query = request.query_params
         restarts = query.get("restart", "").lower() in ("true", "yes")
-        try:
-            unregisters = bool(flag(query, "essunregister"))
-        except ValueError:
-            raise InvalidRequest("essunregister has to be true or false.") from None
+        unregisters = bool(explained_flag(query, "essunregister"))
         if self._stopping is None:
             seconds = _quiesce_seconds(query.get("quiesce", ""))
             log.info("shutdown_requested", extra=fields(by=principal.owner, restart=restarts, unregister=unregisters))
             self._stopping = asyncio.create_task(self._wind_down(seconds, restarts, unregisters))
+            await self._note(request, restarts, unregisters)
         return responses.done()
+
+    async def _note(self, request: Request, restarts: bool, unregisters: bool) -> None:
+        """A database that does not answer keeps nobody from stopping."""
+        target = " ".join(["restart" if restarts else "stop", *["and unregister"] * unregisters])
+        try:
+            await self._auditor.note(request, "", "shutdown", target)
+        except Unavailable:
+            log.warning("shutdown_not_recorded")
 
     async def _wind_down(self, quiesce_seconds: int, restarts: bool, unregisters: bool) -> None:
         await asyncio.sleep(_HEAD_START_SECONDS)

@@ -9,7 +9,8 @@ GET …/{type}                                   the list at once, or 404
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -23,10 +24,10 @@ from common.domain.selection import START, ListPosition
 from common.protocol import codec, routes
 from common.rest import conditions, responses, sse
 from common.rest.access import Access
+from common.rest.draining import DRAIN, Draining
 from common.rest.event_stream import EventStream
 from common.rest.feed import Feeds
 from common.rest.pages import PIECE_ROWS, Piece, answer_list
-from common.rest.service import DRAIN
 from common.rest.transactions import Transactions
 from common.rest.waiting import departure_of, wait_for_either
 from common.runtime.hub import Hub
@@ -54,11 +55,14 @@ class _Asked:
 class Updates:
     """The endpoint; names in the path are valid, the principal is authenticated."""
 
-    def __init__(self, access: Access, transactions: Transactions, feeds: Feeds, hub: Hub, clock: Clock) -> None:
+    def __init__(
+        self, access: Access, transactions: Transactions, feeds: Feeds, hub: Hub, draining: Draining, clock: Clock
+    ) -> None:
         self._access = access
         self._transactions = transactions
         self._feeds = feeds
         self._hub = hub
+        self._draining = draining
         self._clock = clock
 
     async def handle(
@@ -71,7 +75,9 @@ class Updates:
         wait_seconds = min(routes.parse_wait_seconds(request.headers.get("prefer")), LONGEST_WAIT_SECONDS)
         if wait_seconds == 0:
             return await self._answer(request, asked, await self._first(asked))
-        response = await self._answer(request, asked, await self._wait(request, asked, wait_seconds))
+        with self._access.until_revoked(request):
+            listed = await self._wait(request, asked, wait_seconds)
+        response = await self._answer(request, asked, listed)
         response.headers["preference-applied"] = "wait"
         return response
 
@@ -85,7 +91,10 @@ class Updates:
         async def look() -> Visibility:
             return await self._access.visibility(principal, org)
 
-        return EventStream(self._feeds, org, types, seen, look, since, with_received=include_received)
+        def hold(end: Callable[[], None]) -> AbstractContextManager[None]:
+            return self._access.hold(request, end)
+
+        return EventStream(self._feeds, org, types, seen, look, hold, since, with_received=include_received)
 
     async def _wait(self, request: Request, asked: _Asked, wait_seconds: float) -> Listed[SyncObject]:
         """The list once it is worth an answer, at the latest after that time."""
@@ -96,7 +105,7 @@ class Updates:
                 woken.clear()
                 listed = await self._first(asked)
                 left = deadline - self._clock.monotonic()
-                if _is_news(request, listed) or left <= 0 or self._feeds.is_draining() or gone.done():
+                if _is_news(request, listed) or left <= 0 or self._draining.has_begun or gone.done():
                     return listed
                 await wait_for_either(woken, gone, min(left, RECHECK_SECONDS))
 

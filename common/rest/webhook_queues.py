@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from common.domain.errors import InvalidRequest
 from common.domain.instants import format_instant
@@ -16,10 +16,11 @@ from common.domain.selection import ListPosition
 from common.domain.webhooks import masked_url
 from common.rest import responses
 from common.rest.access import Access
-from common.rest.endpoint import route
-from common.rest.pages import Piece, answer_list
+from common.rest.auditing import Auditor
+from common.rest.pages import Piece, answer_list, empty_list
 from common.rest.paths import check_names, segments_below
 from common.rest.transactions import Transactions
+from common.sync.ports import UnitOfWork
 from common.sync.webhook_ports import DeadLetter, QueueReport
 from common.sync.webhooks import Webhooks
 
@@ -33,14 +34,14 @@ _LARGEST_NUMBER = 2**63 - 1
 class WebhookQueuesApi:
     """The endpoints, for administrators of an organization."""
 
-    def __init__(self, local: LocalNode, access: Access, transactions: Transactions, webhooks: Webhooks) -> None:
+    def __init__(
+        self, local: LocalNode, access: Access, transactions: Transactions, auditor: Auditor, webhooks: Webhooks
+    ) -> None:
         self._local = local
         self._access = access
         self._transactions = transactions
+        self._auditor = auditor
         self._webhooks = webhooks
-
-    def routes(self) -> list[Route]:
-        return [route(PREFIX, self.handle), route(f"{PREFIX}/{{path:path}}", self.handle)]
 
     async def handle(self, request: Request) -> Response:
         """On the cloud the organization comes first: `/{org}`, `/{org}/dead`, `/{org}/dead/replay`, `/{org}/dead/{id}…`."""
@@ -53,11 +54,11 @@ class WebhookQueuesApi:
             case "GET", ["dead"]:
                 return await self._list_dead(request, org)
             case "POST", ["dead", "replay"]:
-                return await self._replay_all(org)
+                return await self._replay_all(request, org)
             case "POST", ["dead", event_id, "replay"]:
-                return await self._replay(org, _number(event_id))
+                return await self._replay(request, org, _number(event_id))
             case "DELETE", ["dead", event_id] if event_id != "replay":
-                return await self._forget(org, _number(event_id))
+                return await self._forget(request, org, _number(event_id))
             case _, [] | ["dead"] | ["dead", _] | ["dead", _, "replay"]:
                 return responses.empty(405)
             case _:
@@ -74,7 +75,7 @@ class WebhookQueuesApi:
 
     async def _list(self, org: str) -> Response:
         reports = await self._transactions.read(lambda uow: uow.webhooks.report_of_org(org))
-        return responses.json_body(msgspec.json.encode([_shown(report) for report in reports]))
+        return responses.json_of([_shown(report) for report in reports])
 
     async def _list_dead(self, request: Request, org: str) -> Response:
         async def read(after: ListPosition, limit: int) -> Piece:
@@ -83,28 +84,28 @@ class WebhookQueuesApi:
             end = ListPosition("", str(letters[-1].event.id)) if len(letters) == limit else None
             return Piece([msgspec.json.encode(_shown_letter(letter)) for letter in letters], end)
 
-        return await answer_list(request, read, when_empty=_nothing)
+        return await answer_list(request, read, when_empty=empty_list)
 
-    async def _replay_all(self, org: str) -> Response:
-        after: int | None = 0
+    async def _replay_all(self, request: Request, org: str) -> Response:
+        def replay_page(after: int) -> Callable[[UnitOfWork], int | None]:
+            return lambda uow: self._webhooks.replay_page(uow, org, after)
+
+        after = await self._auditor.change(request, org, "webhook.replay", "all dead letters", replay_page(0))
         while after is not None:
-            after = await self._replay_page(org, after)
+            after = await self._transactions.write(replay_page(after))
         return responses.done()
 
-    async def _replay_page(self, org: str, after: int) -> int | None:
-        return await self._transactions.write(lambda uow: self._webhooks.replay_page(uow, org, after))
-
-    async def _replay(self, org: str, event_id: int) -> Response:
-        await self._transactions.write(lambda uow: self._webhooks.replay(uow, org, event_id))
+    async def _replay(self, request: Request, org: str, event_id: int) -> Response:
+        await self._auditor.change(
+            request, org, "webhook.replay", str(event_id), lambda uow: self._webhooks.replay(uow, org, event_id)
+        )
         return responses.done()
 
-    async def _forget(self, org: str, event_id: int) -> Response:
-        await self._transactions.write(lambda uow: self._webhooks.forget_dead(uow, org, event_id))
+    async def _forget(self, request: Request, org: str, event_id: int) -> Response:
+        await self._auditor.change(
+            request, org, "webhook.forget", str(event_id), lambda uow: self._webhooks.forget_dead(uow, org, event_id)
+        )
         return responses.done()
-
-
-async def _nothing() -> Response:
-    return responses.json_body(b"[]")
 
 
 def _number(text: str) -> int:

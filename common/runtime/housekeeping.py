@@ -1,4 +1,4 @@
-"""What is not needed any more goes: records beyond what is kept, then the payload bytes nobody refers to."""
+"""What is not needed any more goes: records beyond what is kept, the payload bytes nobody refers to, free memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from common.runtime.logs import fields
+from common.runtime.malloc import give_back_unused_memory
 from common.sync.payloads import HasPath, PayloadStore
 from common.sync.ports import Clock, Database
 from common.sync.retention import Retention
@@ -48,6 +49,7 @@ class Housekeeper:
         if self._clock.monotonic() >= self._next_sweep_at:
             self._next_sweep_at = self._clock.monotonic() + _SWEEP_SECONDS
             self.delete_orphans(time.time() - ORPHAN_AGE_SECONDS)
+        give_back_unused_memory()
         return _TURN_SECONDS
 
     def forget_records(self) -> None:
@@ -58,6 +60,7 @@ class Housekeeper:
             retention.give_up_uploads,
             retention.forget_consumed_objects,
             retention.forget_dead_letters,
+            retention.forget_audit,
         ):
             while self._database.write(forget):
                 pass

@@ -62,7 +62,7 @@ def post(
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD_BYTES)
     head = h11.Request(
         method="POST",
-        target=_target_of(url),
+        target=target_of(url),
         headers=[
             ("Host", host_header(url)),
             *headers.items(),
@@ -71,8 +71,8 @@ def post(
         ],
     )
     request = b"".join(connection.send(event) or b"" for event in (head, h11.Data(data=body), h11.EndOfMessage()))
-    with _connected(url, address, deadline, tls) as stream:
-        _send(stream, request, deadline)
+    with connected(url, address, deadline, tls) as stream:
+        send_all(stream, request, deadline)
         return _read_answer(stream, connection, deadline)
 
 
@@ -82,12 +82,14 @@ def host_header(url: SplitResult) -> str:
     return host if url.port is None else f"{host}:{url.port}"
 
 
-def _target_of(url: SplitResult) -> str:
+def target_of(url: SplitResult) -> str:
+    """What the request line says."""
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     return quote(target, safe=string.punctuation)
 
 
-def _connected(url: SplitResult, address: Address, deadline: Deadline, tls: TlsContext) -> socket.socket:
+def connected(url: SplitResult, address: Address, deadline: Deadline, tls: TlsContext) -> socket.socket:
+    """A connection to the host of `url` at `address`, whose certificate has been checked. Raises OSError."""
     stream = socket.create_connection((str(address), port_of(url)), deadline.left_seconds())
     if url.scheme != "https":
         return stream
@@ -100,7 +102,8 @@ def _connected(url: SplitResult, address: Address, deadline: Deadline, tls: TlsC
         raise
 
 
-def _send(stream: socket.socket, data: bytes, deadline: Deadline) -> None:
+def send_all(stream: socket.socket, data: bytes, deadline: Deadline) -> None:
+    """Raises OSError."""
     view = memoryview(data)
     while view:
         stream.settimeout(deadline.left_seconds())

@@ -6,19 +6,26 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from common.runtime.http_protocol import limited_protocol
+from common.runtime.addresses import Addresses
+from common.runtime.client_certificates import CertificateDoor
+from common.runtime.config.load import Load
+from common.runtime.connections import ConnectionLimits, Connections
+from common.runtime.http_protocol import HeadLimits, limited_protocol
 from common.runtime.logs import fields
+from common.runtime.pace import Pace, PaceLimits
 from common.runtime.settings import StartError
 
 log = logging.getLogger(__name__)
@@ -26,7 +33,14 @@ log = logging.getLogger(__name__)
 #: Longer than the pause between two long polls, so that a node's connection outlives it.
 KEEP_ALIVE_SECONDS = 120
 
+#: Published on SIGHUP: files that may have been replaced are read again.
+RELOAD = "reload"
+
 _BACKLOG = 2048
+
+#: Files a process opens besides connections: the database, payloads, the log.
+_OTHER_FILES = 256
+_FEWEST_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,8 @@ class Listener:
     tls: ssl.SSLContext | None
     #: For the log, such as `https://0.0.0.0:8443`.
     url: str
+    #: Only these addresses are open to clients that show no certificate; None: all of them are.
+    open_without_certificate: frozenset[str] | None = None
 
 
 def listen_tcp(host: str, port: int, tls: ssl.SSLContext | None) -> Listener:
@@ -77,10 +93,11 @@ def listen_unix(path: Path, mode: int, tls: ssl.SSLContext | None) -> Listener:
 
 @dataclass(frozen=True, slots=True)
 class ServingLimits:
-    """How long the requests in progress get at the end, and a client to send a request's head."""
+    """How long the requests in progress get at the end, a client to send a request's head, and what all may take."""
 
     drain_seconds: float
     head_seconds: float
+    load: Load = field(default_factory=Load)
 
 
 class _Server(uvicorn.Server):
@@ -112,15 +129,19 @@ async def serve_until_stopped(
     *,
     on_started: Callable[[], None],
     on_stopping: Callable[[], None],
+    on_reload: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT; SIGHUP calls `on_reload`.
 
     `on_started` runs when connections are accepted. Then, once asked to stop: `on_stopping`, no new connections, and up
     to `limits.drain_seconds` for the requests that are being answered.
     """
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    servers = [_Server(_config(app, listener, limits)) for listener in listeners]
+    loop = asyncio.get_running_loop()
+    signal.signal(signal.SIGHUP, lambda number, frame: loop.call_soon_threadsafe(on_reload))
+    protocol = _protocol(limits)
+    servers = [_Server(_config(app, listener, limits, protocol)) for listener in listeners]
     running = [asyncio.create_task(s.serve([each.socket])) for s, each in zip(servers, listeners, strict=True)]
     while not all(server.started for server in servers):
         if any(task.done() for task in running):
@@ -136,10 +157,35 @@ async def serve_until_stopped(
     await asyncio.gather(*running)
 
 
-def _config(app: ASGIApp, listener: Listener, limits: ServingLimits) -> uvicorn.Config:
+def _protocol(limits: ServingLimits) -> type[asyncio.Protocol]:
+    """One for all listeners: they share what the limits allow."""
+    load = limits.load
+    total = min(load.connections, max(_FEWEST_CONNECTIONS, raise_open_files_limit() - _OTHER_FILES))
+    connections = Connections(
+        ConnectionLimits(total, load.connections_per_address), Addresses(load.unlimited_addresses)
+    )
+    pace = Pace(PaceLimits(load.transfer_bytes_per_second, load.transfer_window_seconds))
+    return limited_protocol(HeadLimits(limits.head_seconds, load.head_bytes, load.header_fields), connections, pace)
+
+
+def raise_open_files_limit() -> int:
+    """Let the process open as many files as it may, connections among them; how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def _config(
+    app: ASGIApp, listener: Listener, limits: ServingLimits, protocol: type[asyncio.Protocol]
+) -> uvicorn.Config:
+    if listener.open_without_certificate is not None:
+        app = CertificateDoor(app, listener.open_without_certificate)
     config = uvicorn.Config(
         app,
-        http=limited_protocol(limits.head_seconds),
+        http=protocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import ClassVar
 
 import sqlalchemy as sa
 
@@ -42,10 +43,19 @@ _CHANGE_IDENTITY = Statement(
 
 
 class SqlChanges:
-    """The part of a `ChangeStore` that reads objects."""
+    """A `ChangeStore` but for the position, which every engine tells in its own way."""
+
+    #: Gives the number of the transaction it runs in.
+    draw: ClassVar[Statement]
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._number: int | None = None
+
+    def next(self) -> int:
+        if self._number is None:
+            self._number = int(self._session.fetch(self.draw, {})[0][0])
+        return self._number
 
     def list_after(
         self, org: str, object_type: str, change: int, limit: int, *, with_received: bool

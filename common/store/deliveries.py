@@ -16,6 +16,7 @@ from common.store import openings
 from common.store.delivery_rows import DELIVERY_COLUMNS, delivery_of, row_of
 from common.store.group_tables import group_members
 from common.store.keys import DELIVERY_KEY, KEY, NODE, delivery_key_values, key_values, node_values
+from common.store.lookups import locking_look_up, of_all, stands_under
 from common.store.objects import FIND_MANY_UNLOCKED, object_of
 from common.store.session import Parameters, Session
 from common.store.statements import (
@@ -25,7 +26,6 @@ from common.store.statements import (
     Statement,
     Values,
     constant,
-    joined,
     matching,
     one_of,
     parameter,
@@ -39,20 +39,13 @@ LONGEST_RETRY_MS = max(
     OFFER_RETRY.longest_ms, ANNOUNCED_RETRY.longest_ms, FAILURE_RETRY.first_ms + FAILURE_RETRY.longest_ms
 )
 
-_LOCK = RowLock(deliveries)
 _IN_KEY_ORDER = [deliveries.c[name] for name in DELIVERY_KEY]
 _OF_OBJECT = matching(deliveries, *KEY)
 _OF_NODE = sa.and_(matching(deliveries, "org", *NODE), NAMES_A_NODE)
 _DUE = deliveries.c.due_at_ms
 _STATE = deliveries.c.state
 
-_FIND_MANY = Bulk(
-    _IN_KEY_ORDER,
-    lambda values: (
-        sa.select(*DELIVERY_COLUMNS).where(joined(deliveries, values, *DELIVERY_KEY)).order_by(*_IN_KEY_ORDER)
-    ),
-    lock=_LOCK,
-)
+_FIND_MANY = locking_look_up(deliveries, DELIVERY_COLUMNS, *DELIVERY_KEY)
 _SAVE = upsert(deliveries, *DELIVERY_KEY)
 
 _IS_DUE = parameter("now_ms") >= _DUE
@@ -162,7 +155,7 @@ _WITHDRAW = {
 
 
 def _each(build_on: ColumnElement[bool], values: Values) -> ColumnElement[bool]:
-    return sa.and_(joined(deliveries, values, *DELIVERY_KEY), build_on)
+    return sa.and_(stands_under(deliveries, values, *DELIVERY_KEY), build_on)
 
 
 _WITHDRAW_UNSENT = Bulk(_IN_KEY_ORDER, lambda values: sa.delete(deliveries).where(_each(sa.not_(_WAS_SENT), values)))
@@ -171,7 +164,7 @@ _WITHDRAW_SENT = Bulk(
     lambda values: (
         sa.update(deliveries)
         .where(_each(_WAS_SENT, values))
-        .values({**_due_now_values(DeliveryState.DELETING), "due_at_ms": values["due_at_ms"]})
+        .values({**_due_now_values(DeliveryState.DELETING), "due_at_ms": of_all(values["due_at_ms"])})
     ),
 )
 _WITHDRAW_ALL = _due_now(
@@ -223,7 +216,7 @@ class SqlDeliveries:
         openings.open_for_node(self._session, node, now_ms)
 
     def find_many(self, ids: Sequence[tuple[ObjectKey, NodeKey]]) -> dict[tuple[ObjectKey, NodeKey], Delivery]:
-        rows = self._session.fetch_many(_FIND_MANY, [delivery_key_values(key, node) for key, node in ids])
+        rows = self._session.fetch_many(_FIND_MANY, [delivery_key_values(key, node) for key, node in sorted(ids)])
         found = map(delivery_of, rows)
         return {(delivery.object, delivery.node): delivery for delivery in found}
 

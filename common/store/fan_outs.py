@@ -35,6 +35,10 @@ _NEXT = Statement(
     sa.select(*_COLUMNS).order_by(fan_outs.c.position).limit(constant(1)).offset(constant(0)),
     lock=RowLock(fan_outs, skip_locked=True),
 )
+_HOLD_OF_ORG = Statement(
+    sa.select(fan_outs.c.position).where(matching(fan_outs, "org")).order_by(fan_outs.c.position),
+    lock=RowLock(fan_outs),
+)
 _ADVANCE = Statement(
     sa.update(fan_outs)
     .where(_OF_OBJECT)
@@ -62,6 +66,9 @@ class SqlFanOuts:
     def find(self, key: ObjectKey) -> FanOut | None:
         row = self._session.fetch_one(_FIND, key_values(key))
         return _fan_out_of(row) if row else None
+
+    def hold_of_org(self, org: str) -> None:
+        self._session.fetch(_HOLD_OF_ORG, {"org": org})
 
     def advance(self, key: ObjectKey, after: NodeKey) -> None:
         self._session.run(_ADVANCE, {**key_values(key), "after_type": after.type, "after_id": after.id})

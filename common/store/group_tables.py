@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
-from common.store.columns import Name, RowNumber, metadata, name
+from common.store.columns import Name, metadata, name, position, text
 
 
 def _nodes_of_groups(table: str) -> Table:
@@ -31,7 +31,7 @@ node_labels = Table(
     name("node_id"),
     name("source"),
     name("name"),
-    Column("value", Text, nullable=False),
+    text("value"),
     PrimaryKeyConstraint("org", "node_type", "node_id", "source", "name"),
 )
 
@@ -54,7 +54,7 @@ group_members = _nodes_of_groups("group_members")
 reviews = Table(
     "reviews",
     metadata,
-    Column("position", RowNumber, primary_key=True),
+    position(),
     name("kind"),
     name("org"),
     name("type"),

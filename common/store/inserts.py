@@ -6,20 +6,25 @@ SQLAlchemy has it once per engine, and loading another engine's for its sake wou
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement, ColumnElement
 
+#: A query, or the values of one row: for those engines have a shorter way.
+Selected: TypeAlias = sa.Select[Any] | Sequence[ColumnElement[Any]]
+
 
 class Insert(ClauseElement):
-    """Rows of `selected`, in the order of `columns`. A row whose key is there already stays as it is; see `Upsert`."""
+    """Rows of `selected`, or one row of values, in the order of `columns`. A row whose key is there already stays as it is;
+    see `Upsert`.
+    """
 
     inherit_cache = False
 
-    def __init__(self, table: sa.Table, columns: Iterable[str], selected: sa.Select[Any]) -> None:
+    def __init__(self, table: sa.Table, columns: Iterable[str], selected: Selected) -> None:
         self.table = table
         self.columns = tuple(columns)
         self.selected = selected
@@ -37,7 +42,7 @@ class Upsert(Insert):
         self,
         table: sa.Table,
         columns: Iterable[str],
-        selected: sa.Select[Any],
+        selected: Selected,
         *,
         key: Sequence[str],
         replacing: Iterable[str] = (),
@@ -72,4 +77,10 @@ def _upsert(element: Upsert, compiler: SQLCompiler, **options: Any) -> str:
 def _head(element: Insert, compiler: SQLCompiler) -> str:
     columns = ", ".join(map(compiler.preparer.quote, element.columns))
     table = compiler.preparer.format_table(element.table)
-    return f"INSERT INTO {table} ({columns}) {compiler.process(element.selected)}"
+    return f"INSERT INTO {table} ({columns}) {_source(element.selected, compiler)}"
+
+
+def _source(selected: Selected, compiler: SQLCompiler) -> str:
+    if isinstance(selected, sa.Select):
+        return compiler.process(selected)
+    return f"VALUES ({', '.join(map(compiler.process, selected))})"

@@ -19,7 +19,7 @@ from urllib.parse import quote
 Service: TypeAlias = Literal["css", "ess"]
 
 #: The newest revision of each tree of migrations.
-HEADS: dict[Service, str] = {"css": "0005", "ess": "0005"}
+HEADS: dict[Service, str] = {"css": "0008", "ess": "0008"}
 
 _CHILD_TIMEOUT_SECONDS = 3600
 

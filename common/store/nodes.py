@@ -10,14 +10,16 @@ import sqlalchemy as sa
 from common.domain.ids import NodeKey
 from common.domain.nodes import Node
 from common.store.keys import KEY, key_values
+from common.store.lookups import look_up
 from common.store.session import Row, Session
-from common.store.statements import NO_OFFSET, Bulk, Statement, joined, matching, parameter, upsert
+from common.store.statements import NO_OFFSET, Bulk, RowLock, Statement, matching, parameter, upsert
 from common.store.tables import nodes
 
 _COLUMNS = list(nodes.columns)
 _KEY_COLUMNS = [nodes.c[name] for name in KEY]
 
 _FIND = Statement(sa.select(*_COLUMNS).where(matching(nodes, *KEY)))
+_FIND_LOCKED = Statement(sa.select(*_COLUMNS).where(matching(nodes, *KEY)), lock=RowLock(nodes))
 _SAVE = upsert(nodes, *KEY)
 _TOUCH = Statement(sa.update(nodes).where(matching(nodes, *KEY)).values(last_seen_at_ms=parameter("now_ms")))
 _REMOVE = Statement(sa.delete(nodes).where(matching(nodes, *KEY)))
@@ -37,7 +39,7 @@ def _page_of_org(*columns: sa.Column[Any]) -> Statement:
 
 _PAGE_OF_ORG = _page_of_org(*_COLUMNS)
 _KEYS_OF_ORG = _page_of_org(*_KEY_COLUMNS)
-_EXISTING = Bulk(_KEY_COLUMNS, lambda values: sa.select(*_KEY_COLUMNS).where(joined(nodes, values, *KEY)))
+_EXISTING = Bulk(_KEY_COLUMNS, lambda values: look_up(nodes, _KEY_COLUMNS, values, *KEY))
 _COUNT = sa.select(sa.func.count()).select_from(nodes)
 _COUNT_ALL = Statement(_COUNT)
 _COUNT_OF_TYPE = Statement(_COUNT.where(matching(nodes, "type")))
@@ -51,8 +53,8 @@ class SqlNodes:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def find(self, key: NodeKey) -> Node | None:
-        row = self._session.fetch_one(_FIND, key_values(key))
+    def find(self, key: NodeKey, *, lock: bool = False) -> Node | None:
+        row = self._session.fetch_one(_FIND_LOCKED if lock else _FIND, key_values(key))
         return _node_of(row) if row else None
 
     def save(self, node: Node) -> None:

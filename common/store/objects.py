@@ -17,6 +17,7 @@ from common.domain.metadata import Metadata, ServiceId
 from common.domain.names import is_valid_name
 from common.domain.objects import SENDING, ObjectStatus, Payload, SyncObject
 from common.store.keys import DELIVERY_KEY, KEY, key_values
+from common.store.lookups import locking_look_up, look_up
 from common.store.policy_terms import remove_terms, save_terms
 from common.store.session import Overtaken, Row, Session
 from common.store.statements import (
@@ -25,13 +26,13 @@ from common.store.statements import (
     RowLock,
     Statement,
     constant,
-    joined,
     matching,
     one_of,
     parameter,
     upsert,
 )
 from common.store.tables import object_targets, objects
+from common.store.usage import SqlUsage
 
 AudienceOf: TypeAlias = Callable[[Metadata], Audience]
 
@@ -59,22 +60,15 @@ OBJECT_COLUMNS = [
 _BY_KEY = sa.select(*OBJECT_COLUMNS).where(matching(objects, *KEY))
 _FIND = Statement(_BY_KEY)
 _FIND_LOCKED = Statement(_BY_KEY, lock=RowLock(objects))
-
-
-def _find_many(lock: RowLock | None) -> Bulk:
-    in_key_order = [objects.c[name] for name in KEY]
-    return Bulk(
-        in_key_order,
-        lambda values: sa.select(*OBJECT_COLUMNS).where(joined(objects, values, *KEY)).order_by(*in_key_order),
-        lock=lock,
-    )
-
-
-_FIND_MANY = _find_many(RowLock(objects))
-FIND_MANY_UNLOCKED = _find_many(None)
+_FIND_MANY = locking_look_up(objects, OBJECT_COLUMNS, *KEY)
+FIND_MANY_UNLOCKED = Bulk(
+    [objects.c[name] for name in KEY], lambda values: look_up(objects, OBJECT_COLUMNS, values, *KEY)
+)
 _SAVE = upsert(objects, *KEY)
 _SAVE_FRESH = upsert(objects, *KEY, is_replacing=False)
-_REMOVE = Statement(sa.delete(objects).where(matching(objects, *KEY)).returning(objects.c.policy_timestamp))
+_REMOVE = Statement(
+    sa.delete(objects).where(matching(objects, *KEY)).returning(objects.c.policy_timestamp, objects.c.payload_size)
+)
 _SAVE_TARGETS = upsert(object_targets, *DELIVERY_KEY)
 _REMOVE_TARGETS = Statement(sa.delete(object_targets).where(matching(object_targets, *KEY)))
 
@@ -97,7 +91,7 @@ _LIST_CONSUMED = Statement(
 
 
 # An expression, or the index by status would do as well.
-_MAY_EXPIRE = sa.and_(objects.c.is_own, one_of(objects.c.status + constant(""), SENDING))
+_STILL_TO_SEND = sa.and_(objects.c.is_own, one_of(objects.c.status + constant(""), SENDING))
 
 
 def _timed(column: sa.Column[int], *conditions: ColumnElement[bool]) -> tuple[Statement, Statement]:
@@ -110,26 +104,28 @@ def _timed(column: sa.Column[int], *conditions: ColumnElement[bool]) -> tuple[St
     )
 
 
-_LIST_EXPIRED, _NEXT_EXPIRATION = _timed(objects.c.expires_at_ms, _MAY_EXPIRE)
-_LIST_TO_ACTIVATE, _NEXT_ACTIVATION = _timed(objects.c.activates_at_ms)
+_LIST_EXPIRED, _NEXT_EXPIRATION = _timed(objects.c.expires_at_ms, _STILL_TO_SEND)
+_LIST_TO_ACTIVATE, _NEXT_ACTIVATION = _timed(objects.c.activates_at_ms, _STILL_TO_SEND)
 
 
 class SqlObjects:
     """The `ObjectStore` of one transaction."""
 
-    def __init__(self, session: Session, audience_of: AudienceOf) -> None:
+    def __init__(self, session: Session, audience_of: AudienceOf, usage: SqlUsage) -> None:
         self._session = session
         self._audience_of = audience_of
+        self._usage = usage
         #: Keys found missing under a lock that had no row to hold: whoever creates them first wins.
         self._missing: set[ObjectKey] = set()
 
     def find(self, key: ObjectKey, *, lock: bool = False) -> SyncObject | None:
         row = self._session.fetch_one(_FIND_LOCKED if lock else _FIND, key_values(key))
-        if row is None:
-            if lock and self._session.has_rivals:
+        found = None if row is None else object_of(row)
+        if lock:
+            self._usage.found(key, found)
+            if found is None and self._session.has_rivals:
                 self._missing.add(key)
-            return None
-        return object_of(row)
+        return found
 
     def get(self, key: ObjectKey) -> SyncObject:
         found = self.find(key)
@@ -138,13 +134,16 @@ class SqlObjects:
         return found
 
     def find_many(self, keys: Sequence[ObjectKey]) -> dict[ObjectKey, SyncObject]:
-        rows = self._session.fetch_many(_FIND_MANY, [key_values(key) for key in keys])
+        rows = self._session.fetch_many(_FIND_MANY, [key_values(key) for key in sorted(keys)])
         found = {item.key: item for item in map(object_of, rows)}
+        for key in keys:
+            self._usage.found(key, found.get(key))
         if self._session.has_rivals:
             self._missing.update(key for key in keys if key not in found)
         return found
 
     def save_many(self, objects: Sequence[SyncObject]) -> None:
+        self._usage.saving(objects)
         audiences = {item.key: self._audience_of(item.meta) for item in objects if item.is_own}
         fresh = [_row_of(item, audiences.get(item.key)) for item in objects if item.key in self._missing]
         known = [_row_of(item, audiences.get(item.key)) for item in objects if item.key not in self._missing]
@@ -162,7 +161,8 @@ class SqlObjects:
     def remove(self, key: ObjectKey) -> None:
         removed = self._session.fetch(_REMOVE, key_values(key))
         self._session.run(_REMOVE_TARGETS, key_values(key))
-        if any(policy_timestamp is not None for (policy_timestamp,) in removed):
+        self._usage.removed(key.org, [size for _, size in removed], key)
+        if any(policy_timestamp is not None for policy_timestamp, _ in removed):
             remove_terms(self._session, [key])
 
     def list_expired(self, now_ms: int, limit: int) -> list[ObjectKey]:

@@ -24,7 +24,6 @@ from common.store.statements import (
     Statement,
     Values,
     constant,
-    joined,
     matching,
     one_of,
     parameter,
@@ -103,21 +102,17 @@ def _opening_named(values: Values) -> ClauseElement:
 _IS_DESTINATION = sa.not_(one_of(deliveries.c.state, (DeliveryState.DELETING, DeliveryState.DELETED)))
 
 
-def _renewing_placed(values: Values) -> ClauseElement:
-    changes = {name: values[name] for name in ("instance", "state", "due_at_ms")}
-    return (
-        sa.update(deliveries)
-        .where(joined(deliveries, values, *KEY), _IS_DESTINATION)
-        .values({**changes, "attempts": constant(0), "message": constant("")})
-    )
-
-
-_RENEW_PLACED = Bulk(_OPENED, _renewing_placed)
+_FAN_OUT = {column.name: parameter(column.name, column.type) for column in _OPENED}
+_RENEWAL = {
+    **{name: _FAN_OUT[name] for name in ("instance", "state", "due_at_ms")},
+    "attempts": constant(0),
+    "message": constant(""),
+}
+# One by one: PostgreSQL could keep a plan of a bulk that goes through the whole table.
+_RENEW_PLACED = Statement(sa.update(deliveries).where(matching(deliveries, *KEY), _IS_DESTINATION).values(_RENEWAL))
 
 _OPEN = {kind: Bulk(_OPENED, _opening_to(kind)) for kind in _MEMBERSHIP}
 _OPEN_NAMED = Bulk(_WRITTEN, _opening_named)
-
-_FAN_OUT = {column.name: parameter(column.name, column.type) for column in _OPENED}
 
 
 #: The part of a node's key that the pages of an audience run through.
@@ -171,13 +166,7 @@ _RENEW_PLACED_PAGE = Statement(
         _IS_DESTINATION,
         deliveries.c.instance < _FAN_OUT["instance"],
     )
-    .values(
-        instance=_FAN_OUT["instance"],
-        state=_FAN_OUT["state"],
-        due_at_ms=_FAN_OUT["due_at_ms"],
-        attempts=constant(0),
-        message=constant(""),
-    )
+    .values(_RENEWAL)
 )
 
 _PAGE = {kind: _page_of(kind) for kind in _MEMBERSHIP}
@@ -250,7 +239,8 @@ def open_many(session: Session, openings: Sequence[Opening]) -> None:
     for kind, rows in by_kind.items():
         session.run_many(_OPEN[kind], rows)
     session.run_many(_OPEN_NAMED, named)
-    session.run_many(_RENEW_PLACED, placed)
+    for row in placed:
+        session.run(_RENEW_PLACED, row)
 
 
 def open_page(session: Session, fan_out: FanOut, now_ms: int, limit: int) -> NodeKey | None:

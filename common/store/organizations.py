@@ -8,11 +8,14 @@ import sqlalchemy as sa
 
 from common.domain.objects import Payload
 from common.domain.organizations import Organization
+from common.store import quota_tables
 from common.store.access_tables import NAMES_A_USER, access_entries, organizations
+from common.store.audit_tables import audit
 from common.store.columns import metadata
 from common.store.session import Row, Session
 from common.store.statements import NO_OFFSET, Statement, matching, parameter, upsert
 from common.store.tables import NAMES_A_NODE, accounts, deliveries, nodes, objects, receptions, uploads
+from common.store.usage import SqlUsage
 from common.sync.organizations import Removal
 
 _COLUMNS = [organizations.c[name] for name in ("org", "user", "password", "address")]
@@ -22,8 +25,9 @@ _SAVE = upsert(organizations, "org")
 _REMOVE = Statement(sa.delete(organizations).where(matching(organizations, "org")))
 _LIST = Statement(sa.select(*_COLUMNS).order_by(organizations.c.org))
 
-#: Tables of an organization that outlive it: it can be registered again, and its users can still call.
-_KEPT = frozenset({organizations.name, accounts.name})
+#: Tables of an organization that outlive it: it can be registered again, its users can still call, who removed it is known,
+#: its quota cannot be shaken off, and what it keeps is counted down to nothing.
+_KEPT = frozenset({organizations.name, accounts.name, audit.name, quota_tables.quotas.name, quota_tables.usage.name})
 
 #: In this order: without nodes nothing new is fanned out, and an object goes after what hangs on it.
 _FIRST, _LAST = (nodes, deliveries), (uploads, receptions, objects)
@@ -37,8 +41,9 @@ _PAYLOAD = [objects.c[f"payload_{name}"] for name in ("name", "size", "digest", 
 class SqlOrganizations:
     """The `OrganizationStore` of one transaction."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, usage: SqlUsage) -> None:
         self._session = session
+        self._usage = usage
 
     def find(self, org: str) -> Organization | None:
         row = self._session.fetch_one(_FIND, {"org": org})
@@ -66,6 +71,8 @@ class SqlOrganizations:
             removed = self._session.fetch(statement, {"org": org, "limit": limit - count})
             count += len(removed)
             payloads += [payload for row in removed if (payload := _payload_of(table, row))]
+            if table is objects:
+                self._usage.removed(org, [size for _, size, _, _ in removed])
             if count == limit:
                 break
         return Removal(count, payloads)

@@ -14,13 +14,11 @@ from common.domain.selection import PolicyService, properties_of, services_of
 from common.store.keys import KEY, key_values
 from common.store.policy_tables import policy_terms
 from common.store.session import Session
-from common.store.statements import Bulk, joined, upsert
+from common.store.statements import Statement, matching, upsert
 
 _SAVE = upsert(policy_terms, *KEY, "term", is_replacing=False)
-_REMOVE = Bulk(
-    [policy_terms.c[name] for name in KEY],
-    lambda values: sa.delete(policy_terms).where(joined(policy_terms, values, *KEY)),
-)
+# One by one: PostgreSQL could keep a plan of a bulk that goes through the whole table.
+_REMOVE = Statement(sa.delete(policy_terms).where(matching(policy_terms, *KEY)))
 
 
 def service_term(service: PolicyService) -> str:
@@ -44,7 +42,8 @@ def save_terms(session: Session, items: Sequence[SyncObject]) -> None:
 
 
 def remove_terms(session: Session, keys: Sequence[ObjectKey]) -> None:
-    session.run_many(_REMOVE, [key_values(key) for key in keys])
+    for key in keys:
+        session.run(_REMOVE, key_values(key))
 
 
 def _terms_of(policy: Policy | None) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import psycopg
 
 from common.domain.addressing import audience_of
-from common.domain.errors import Unavailable
+from common.domain.errors import OutcomeUnknown, Unavailable
 from common.store.objects import AudienceOf
 from common.store.postgres_changes import PostgresChanges, lineage_of, start_numbering
 from common.store.postgres_instances import catch_up_with_clock, drawing_from
@@ -107,6 +107,7 @@ class PostgresDatabase:
         unit = SqlUnitOfWork(session, self._audience_of, PostgresChanges(session), drawing_from(session))
         try:
             result = work(unit)
+            unit.finish()
         except BaseException:
             session.roll_back()
             raise
@@ -114,7 +115,8 @@ class PostgresDatabase:
             session.commit()
         except psycopg.Error as error:
             # Nobody knows whether it is committed: running it again is for the caller to decide.
-            raise translated(error) from error
+            failure = translated(error)
+            raise (OutcomeUnknown() if isinstance(failure, Unavailable) else failure) from error
         return result, frozenset(unit.topics)
 
     def _attempt_read(self, connection: Connection, work: Callable[[UnitOfWork], T]) -> T:

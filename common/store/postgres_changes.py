@@ -32,14 +32,7 @@ _MOVE_BELOW = Statement(
 class PostgresChanges(SqlChanges):
     """The `ChangeStore` of one transaction."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._number: int | None = None
-
-    def next(self) -> int:
-        if self._number is None:
-            self._number = int(self._session.fetch(_DRAW, {})[0][0])
-        return self._number
+    draw = _DRAW
 
     def position(self) -> Position:
         identity, snapshot = self._session.fetch(_READ, {})[0]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from common.store import access_tables, group_tables, policy_tables, tables, webhook_tables  # noqa: F401 - declare their tables
+from common.store import (  # noqa: F401 - declare their tables
+    access_tables,
+    audit_tables,
+    enrolment_tables,
+    group_tables,
+    policy_tables,
+    quota_tables,
+    tables,
+    webhook_tables,
+)
 from common.store.columns import CONDITION, metadata
 from common.store.payload_tables import STORE_CHUNKS_EXTERNALLY, add_payload_tables
 

@@ -22,14 +22,7 @@ _DRAW = Statement(_OF_CHANGES.values(value=counters.c.value + constant(1)).retur
 class SqliteChanges(SqlChanges):
     """The `ChangeStore` of one transaction."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._number: int | None = None
-
-    def next(self) -> int:
-        if self._number is None:
-            self._number = int(self._session.fetch(_DRAW, {})[0][0])
-        return self._number
+    draw = _DRAW
 
     def position(self) -> Position:
         values = {row[0]: row[1] for row in self._session.fetch(_READ, {})}

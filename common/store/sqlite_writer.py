@@ -29,10 +29,14 @@ log = logging.getLogger(__name__)
 
 
 class RecordingUnitOfWork(UnitOfWork, Protocol):
-    """A unit of work that remembers whom to wake."""
+    """A unit of work that remembers whom to wake, and what to write down at its end."""
 
     @property
     def topics(self) -> set[str]: ...
+
+    def finish(self) -> None:
+        """The use case has ended well."""
+        ...
 
 
 @dataclass(slots=True)
@@ -111,26 +115,31 @@ class SqliteWriter:
             for job in jobs:
                 topics |= self._attempt(job, is_alone=len(jobs) == 1)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            log.exception("commit_failed", extra={"fields": {"use_cases": len(jobs)}})
+        except (sqlite3.Error, Unavailable) as error:
+            told = translated(error) if isinstance(error, sqlite3.Error) else error
+            is_defect = not isinstance(told, Unavailable)
+            reason = error.__cause__ or error
+            about = {"use_cases": len(jobs), "error": str(reason)}
+            log.error("commit_failed", exc_info=is_defect, extra={"fields": about})
             self._roll_back()
-            self._fail(jobs, translated(error))
+            self._fail(jobs, told)
             return frozenset()
         return frozenset(topics)
 
     def _attempt(self, job: _Job, *, is_alone: bool) -> set[str]:
         """Run one use case; the topics it wakes, none if it failed and was undone.
 
-        Raises sqlite3.Error when the whole transaction is lost.
+        Raises sqlite3.Error or Unavailable when the whole transaction is lost.
         """
         if not is_alone:
             self._connection.execute("SAVEPOINT use_case")
         unit = self._begin_work()
         try:
             job.result = job.work(unit)
+            unit.finish()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
             job.error = translated(error) if isinstance(error, sqlite3.Error) else error
-            self._undo(job.error, is_alone=is_alone)
+            self._undo(error, is_alone=is_alone)
             return set()
         if not is_alone:
             self._connection.execute("RELEASE use_case")
@@ -139,7 +148,7 @@ class SqliteWriter:
     def _undo(self, error: BaseException, *, is_alone: bool) -> None:
         if not self._connection.in_transaction:
             # SQLite rolls everything back by itself when the disk is full or fails.
-            raise sqlite3.OperationalError("the transaction was lost") from error
+            raise Unavailable("The database cannot do this right now; try again later.") from error
         if is_alone:
             self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN")

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.sql.expression import ClauseElement, ColumnElement, FromClause
 
-from common.store.inserts import Insert, Upsert
+from common.store.inserts import Insert, Selected, Upsert
 
 #: A value of a statement by its name: a parameter, or a column of the rows it runs over.
 Values: TypeAlias = Mapping[str, ColumnElement[Any]]
@@ -35,14 +35,23 @@ class Statement:
     engine that keeps plans makes none for it that has to do for all of them.
     """
 
-    def __init__(self, built: ClauseElement, *, lock: RowLock | None = None, is_planned_anew: bool = False) -> None:
+    def __init__(
+        self,
+        built: ClauseElement,
+        *,
+        lock: RowLock | None = None,
+        locking: ClauseElement | None = None,
+        is_planned_anew: bool = False,
+    ) -> None:
+        """`locking` is the statement to use instead of `built` where it may lock, if the lock is for a part of it."""
         self._built = built
         self._lock = lock
+        self._locking = locking
         self.is_planned_anew = is_planned_anew
 
     def text(self, dialect: sa.Dialect, *, may_lock: bool = True) -> str:
         """The SQL for a driver. A snapshot that changes nothing locks nothing."""
-        built = self._built
+        built = self._locking if self._locking is not None and may_lock else self._built
         if self._lock is not None and may_lock:
             assert isinstance(built, sa.Select)
             built = built.with_for_update(of=self._lock.table, skip_locked=self._lock.skip_locked)
@@ -67,11 +76,13 @@ class Bulk:
         build: Callable[[Values], ClauseElement],
         *,
         lock: RowLock | None = None,
+        locking: Callable[[Values], ClauseElement] | None = None,
         is_planned_anew: bool = False,
     ) -> None:
         self._columns = columns
         self._build = build
         self._lock = lock
+        self._locking = locking
         self._is_planned_anew = is_planned_anew
 
     @cached_property
@@ -83,7 +94,8 @@ class Bulk:
         return self._statement(dict(_rows_of(self._columns).c))
 
     def _statement(self, values: Values) -> Statement:
-        return Statement(self._build(values), lock=self._lock, is_planned_anew=self._is_planned_anew)
+        locking = None if self._locking is None else self._locking(values)
+        return Statement(self._build(values), lock=self._lock, locking=locking, is_planned_anew=self._is_planned_anew)
 
 
 def upsert(table: sa.Table, *key: str, is_replacing: bool = True) -> Bulk:
@@ -94,8 +106,11 @@ def upsert(table: sa.Table, *key: str, is_replacing: bool = True) -> Bulk:
     columns = [column for column in table.columns if column.name != "position"]
 
     def build(values: Values) -> ClauseElement:
-        selected = sa.select(*values.values()).where(ALWAYS).order_by(*[values[name] for name in key])
         names = [column.name for column in columns]
+        row = [values[name] for name in names]
+        selected: Selected = row
+        if not isinstance(values[key[0]], sa.BindParameter):
+            selected = sa.select(*row).where(ALWAYS).order_by(*[values[name] for name in key])
         if not is_replacing:
             return Insert(table, names, selected)
         return Upsert(table, names, selected, key=key, replacing=[name for name in names if name not in key])

@@ -223,7 +223,17 @@ accounts = Table(
     text("identity"),
     text("secret_hash"),
     number("created_at_ms"),
+    Column("expires_at_ms", BigInteger),
+    Column("revoked_at_ms", BigInteger),
+    Column("rotated_at_ms", BigInteger),
+    Column("previous_secret_hash", Text, comment="of the secret before the present one"),
+    Column("previous_until_ms", BigInteger, comment="how long that one still counts"),
+    # The condition only keeps the index from look-ups by key, which do not state it.
+    partial_index("ix_accounts_org", "org", "role", "app_key", where="role <> ''"),
 )
+
+#: What statements about the accounts of an organization say, to be served by their index. No role is empty.
+HAS_ROLE = accounts.c.role != literal_column("''", Text)
 
 counters = Table(
     "counters",

@@ -16,12 +16,16 @@ from common.store.payload_index import SqlPayloadIndex
 from common.store.receptions import SqlReceptions
 from common.store.session import Session
 from common.store.uploads import SqlUploads
+from common.store.usage import SqlUsage
 from common.store.webhook_queue import SqlWebhookQueue
 from common.store.webhooks import SqlWebhooks
 from common.sync.access_lists import AccessListStore
+from common.sync.audit import AuditStore
 from common.sync.changes import ChangeStore
+from common.sync.enrolment import EnrolmentStore
 from common.sync.groups import GroupDeliveryStore, GroupStore, LabelStore, PlacementStore, ReviewStore
 from common.sync.organizations import OrganizationStore
+from common.sync.quota_ports import QuotaStore
 
 
 class SqlUnitOfWork:
@@ -34,7 +38,8 @@ class SqlUnitOfWork:
         changes: ChangeStore,
         draw_instances: Callable[[int], range],
     ) -> None:
-        self.objects = SqlObjects(session, audience_of)
+        self.usage = SqlUsage(session)
+        self.objects = SqlObjects(session, audience_of, self.usage)
         self.object_lists = SqlObjectLists(session)
         self.deliveries = SqlDeliveries(session)
         self.fan_outs = SqlFanOuts(session)
@@ -51,6 +56,12 @@ class SqlUnitOfWork:
         self.topics: set[str] = set()
         self._draw_instances = draw_instances
 
+    @cached_property
+    def audit(self) -> AuditStore:
+        from common.store.audit import SqlAudit
+
+        return SqlAudit(self._session)
+
     # Tenants, groups and placement are the cloud's: an edge never loads what follows.
 
     @cached_property
@@ -63,7 +74,19 @@ class SqlUnitOfWork:
     def organizations(self) -> OrganizationStore:
         from common.store.organizations import SqlOrganizations
 
-        return SqlOrganizations(self._session)
+        return SqlOrganizations(self._session, self.usage)
+
+    @cached_property
+    def quotas(self) -> QuotaStore:
+        from common.store.quotas import SqlQuotas
+
+        return SqlQuotas(self._session)
+
+    @cached_property
+    def enrolment(self) -> EnrolmentStore:
+        from common.store.enrolment import SqlEnrolments
+
+        return SqlEnrolments(self._session)
 
     @cached_property
     def labels(self) -> LabelStore:
@@ -97,6 +120,10 @@ class SqlUnitOfWork:
 
     def next_instances(self, count: int) -> range:
         return self._draw_instances(count)
+
+    def finish(self) -> None:
+        """Called when the use case has ended well, before its commit."""
+        self.usage.flush()
 
     def wake(self, *topics: str) -> None:
         self.topics.update(topics)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint, literal_column
 
-from common.store.columns import RowNumber, key, metadata, name, number, partial_index
+from common.store.columns import key, metadata, name, number, partial_index, position, text
 
 webhooks = Table(
     "webhooks",
@@ -15,9 +15,9 @@ webhooks = Table(
     name("type"),
     name("url"),
     name("format"),
-    Column("secret", Text, nullable=False),
+    text("secret"),
     number("created_at_ms"),
-    Column("last_error", Text, nullable=False),
+    text("last_error"),
     Column("last_error_at_ms", BigInteger),
     UniqueConstraint("org", "type", "url", name="uq_webhooks_url"),
 )
@@ -44,14 +44,14 @@ HAS_DUE_TIME = webhook_lines.c.due_at_ms >= literal_column("0", BigInteger)
 webhook_events = Table(
     "webhook_events",
     metadata,
-    Column("position", RowNumber, primary_key=True),
+    position(),
     number("event_id"),
     number("webhook_id"),
     name("org"),
     name("type"),
     name("id"),
     number("instance"),
-    Column("body", Text, nullable=False),
+    text("body"),
     name("state"),
     number("queued_at_ms"),
     Column("reason", Text, comment="why it is dead"),

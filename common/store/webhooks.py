@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common.domain.webhooks import Webhook, WebhookFormat
 from common.store.session import Row, Session
-from common.store.statements import NO_OFFSET, Statement, constant, matching, parameter, upsert
+from common.store.statements import Statement, constant, matching, parameter, upsert
 from common.store.webhook_tables import HAS_DUE_TIME, webhook_events, webhook_lines, webhooks
 from common.sync.webhook_ports import QueueReport
 
@@ -19,9 +19,6 @@ _OF_WEBHOOK = matching(webhooks, "webhook_id")
 _EVENTS = webhook_events.c.webhook_id == webhooks.c.webhook_id
 
 _LIST_OF_TYPE = Statement(sa.select(*COLUMNS).where(matching(webhooks, "org", "type")).order_by(webhooks.c.url))
-_LIST_OF_ORG = Statement(
-    sa.select(*COLUMNS).where(matching(webhooks, "org")).order_by(*_BY_NAME).limit(parameter("limit")).offset(NO_OFFSET)
-)
 FIND = Statement(sa.select(*COLUMNS).where(_OF_WEBHOOK))
 _ADD = upsert(webhooks, "org", "type", "url", is_replacing=False)
 _RENEW = Statement(
@@ -81,9 +78,6 @@ class SqlWebhooks:
 
     def remove(self, webhook_id: int) -> None:
         remove(self._session, webhook_id)
-
-    def list_of_org(self, org: str, limit: int) -> list[Webhook]:
-        return [webhook_of(row) for row in self._session.fetch(_LIST_OF_ORG, {"org": org, "limit": limit})]
 
     def report_of_org(self, org: str) -> list[QueueReport]:
         return [

@@ -16,7 +16,8 @@ from common.domain.policies import constraints_of, is_placed_on
 from common.domain.publishing import LocalNode
 from common.sync.policy_placement import is_builtin
 from common.sync.ports import UnitOfWork
-from common.sync.publisher import Publisher, PutObject, Rehearsal
+from common.sync.publisher import Publisher, Rehearsal
+from common.sync.revision import PutObject
 
 #: Destinations told one by one; all of them are counted.
 SHOWN_DESTINATIONS = 1_000

@@ -42,7 +42,7 @@ class FanOuts:
             before.is_placed or self._local.audience(before.meta) != audience
         ):
             uow.deliveries.withdraw_unaddressed(item.key, audience, self._now_ms())
-            uow.wake(f"org:{item.key.org}")
+            uow.wake(wakeups.org_topic(item.key.org))
         return audience
 
     def renewed(self, uow: UnitOfWork, item: SyncObject) -> Audience:
@@ -74,7 +74,7 @@ class FanOuts:
             uow.fan_outs.add(FanOut(item.key, item.instance, unfinished.audience, is_deliverable=True))
             uow.wake(wakeups.FAN_OUT)
         uow.deliveries.release(item.key, self._now_ms())
-        uow.wake(f"org:{item.key.org}")
+        uow.wake(wakeups.org_topic(item.key.org))
 
     def resume(self, uow: UnitOfWork, limit: int) -> bool:
         """Open the next `limit` deliveries of the oldest unfinished fan-out; False when there is none."""
@@ -119,7 +119,7 @@ class FanOuts:
         if last is None:
             return False
         uow.fan_outs.advance(fan_out.object, last)
-        uow.wake(*(wakeups.audience_topics(fan_out.audience) or (f"org:{fan_out.object.org}",)))
+        uow.wake(*(wakeups.audience_topics(fan_out.audience) or (wakeups.org_topic(fan_out.object.org),)))
         return True
 
     def _is_large(self, uow: UnitOfWork, key: ObjectKey, audience: Audience) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,6 @@ from common.domain.addressing import GROUP_TYPE, AudienceKind
 from common.domain.delivery import Delivery
 from common.domain.errors import InvalidRequest, NotFound, SyncError
 from common.domain.ids import NodeKey, ObjectKey
-from common.domain.metadata import Metadata
 from common.domain.objects import ObjectStatus, Payload, SyncObject
 from common.domain.preconditions import UNCONDITIONAL, Precondition, data_validator, object_validator
 from common.domain.publishing import LocalNode
@@ -22,25 +20,9 @@ from common.sync import wakeups
 from common.sync.copies import remove_copy
 from common.sync.fan_out import FanOuts
 from common.sync.ports import UnitOfWork
+from common.sync.quotas import Quotas
+from common.sync.revision import PutObject, Revision
 from common.sync.showing import show
-
-
-@dataclass(frozen=True, slots=True)
-class PutObject:
-    """Create or update an own object. `meta` is validated and completed; at most one of `data` and `payload` is set."""
-
-    key: ObjectKey
-    meta: Metadata
-    #: Data small enough for the database.
-    data: bytes | None = None
-    #: Larger data, already sealed in the payload store.
-    payload: Payload | None = None
-    #: SHA-256 of `data` in hex.
-    digest: str = ""
-    #: Whether the data has the signature that `meta` declares, if it declares one.
-    verdict: Verdict | None = None
-    #: Of the metadata that is replaced.
-    precondition: Precondition = UNCONDITIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +44,28 @@ class Publisher:
         fan_outs: FanOuts,
         now_ms: Callable[[], int],
         published: Callable[[UnitOfWork, SyncObject], None] | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
-        """`published` is part of a publish: it is told of each object whose metadata was PUT."""
+        """`published` is part of a publish: it is told of each object whose metadata was PUT. Without `quotas` nothing is
+        limited.
+        """
         self._local = local
         self._fan_outs = fan_outs
         self._now_ms = now_ms
         self._published = published
+        self._quotas = quotas or Quotas()
 
     def put_many(self, uow: UnitOfWork, commands: Sequence[PutObject]) -> list[SyncObject | SyncError]:
         """Publish a batch; each command gets its own result, in order, and a refused one changes nothing.
 
         Two commands for one key are applied in order; only the last instance is stored and delivered.
         """
-        uow.nodes.lock_org_shared({command.key.org for command in commands})
+        orgs = {command.key.org for command in commands}
+        uow.nodes.lock_org_shared(orgs)
+        room = self._quotas.room(uow, orgs)
         stored = uow.objects.find_many(list({command.key for command in commands}))
         unknown = self._unknown_destinations(uow, commands)
-        revision = _Revision(dict(stored))
+        revision = Revision(dict(stored), room)
         instances = uow.next_instances(len(commands))
         results = [
             revision.apply(command, instance, unknown) for command, instance in zip(commands, instances, strict=True)
@@ -96,9 +84,10 @@ class Publisher:
 
     def rehearse(self, uow: UnitOfWork, command: PutObject) -> Rehearsal:
         """What `put_many` would do; nothing is changed. Raises what it would refuse the command with."""
+        room = self._quotas.room(uow, [command.key.org])
         stored = uow.objects.find_many([command.key])
         before = stored.get(command.key)
-        revision = _Revision(dict(stored))
+        revision = Revision(dict(stored), room)
         # Larger than any there was: the number itself will be another one.
         instance = before.instance + 1 if before else 1
         after = revision.apply(command, instance, self._unknown_destinations(uow, [command]))
@@ -119,16 +108,18 @@ class Publisher:
     ) -> SyncObject:
         """Replace the data of an own object; `data` are the bytes of a small payload.
 
-        Raises NotFound, InvalidRequest, PreconditionFailed, and OutdatedVerdict when the object declares another
-        signature by now than `verdict` is about.
+        Raises NotFound, InvalidRequest, PreconditionFailed, QuotaExceeded, and OutdatedVerdict when the object declares
+        another signature by now than `verdict` is about.
         """
         uow.nodes.lock_org_shared({key.org})
+        room = self._quotas.room(uow, [key.org])
         current = uow.objects.find(key, lock=True)
         if current is None:
             raise NotFound
         revised = domain.with_data(current, payload, uow.next_instances(1)[0], upload_chunk_bytes, verdict)
         precondition.check(data_validator(current))
-        revision = _Revision({key: current})
+        room.take_object(current, revised)
+        revision = Revision({key: current}, room)
         revision.accept(revised, data)
         self._save(uow, {key: current}, revision)
         self._fan_outs.open_many(uow, [(revised, self._fan_outs.renewed(uow, revised))])
@@ -160,7 +151,7 @@ class Publisher:
         meta = msgspec.structs.replace(current.meta, deleted=True)
         show(uow, replace(current, meta=meta, status=ObjectStatus.DELETED, payload=None))
         # Every destination has something due; the organization's topic reaches them all without naming each.
-        uow.wake(f"org:{key.org}")
+        uow.wake(wakeups.org_topic(key.org))
 
     def _unknown_destinations(self, uow: UnitOfWork, commands: Sequence[PutObject]) -> set[NodeKey]:
         """Nodes and groups that are named and do not exist; a group as the node GROUP_TYPE:name."""
@@ -181,7 +172,7 @@ class Publisher:
         }
         return named - uow.nodes.existing(sorted(named)) if named else set()
 
-    def _save(self, uow: UnitOfWork, before: dict[ObjectKey, SyncObject], revision: _Revision) -> None:
+    def _save(self, uow: UnitOfWork, before: dict[ObjectKey, SyncObject], revision: Revision) -> None:
         now_ms = self._now_ms()
         objects = list(revision.changed.values())
         small = [(o.payload.name, revision.data[o.key]) for o in objects if o.payload and o.key in revision.data]
@@ -222,60 +213,3 @@ class Publisher:
         if not self._local.is_cloud:
             raise InvalidRequest("This object came from the cloud; applications consume it, only its owner deletes it.")
         remove_copy(uow, current, self._now_ms())
-
-
-class _Revision:
-    """The objects of one batch as its commands change them, one after the other."""
-
-    def __init__(self, stored: dict[ObjectKey, SyncObject]) -> None:
-        self._current = stored
-        self.changed: dict[ObjectKey, SyncObject] = {}
-        #: Bytes of small payloads by object.
-        self.data: dict[ObjectKey, bytes] = {}
-
-    def apply(self, command: PutObject, instance: int, unknown: set[NodeKey]) -> SyncObject | SyncError:
-        try:
-            self._check_destinations(command, unknown)
-            payload = command.payload or _small_payload(command, instance)
-            current = self._current.get(command.key)
-            revised = domain.revise(current, command.key, command.meta, payload, instance, command.verdict)
-            command.precondition.check(object_validator(current))
-        except SyncError as error:
-            return error
-        self.accept(revised, command.data if revised.payload is payload else None)
-        return revised
-
-    def accept(self, revised: SyncObject, data: bytes | None) -> None:
-        self._current[revised.key] = self.changed[revised.key] = revised
-        if data is not None:
-            self.data[revised.key] = data
-        elif revised.payload is None or not revised.payload.is_small:
-            self.data.pop(revised.key, None)
-
-    @staticmethod
-    def _check_destinations(command: PutObject, unknown: set[NodeKey]) -> None:
-        if NodeKey(command.key.org, command.meta.destination_type, command.meta.destination_id) in unknown:
-            raise InvalidRequest(f"There is no group {command.meta.destination_id}.")
-        if unknown and command.meta.destinations_list:
-            for text in command.meta.destinations_list:
-                if NodeKey(command.key.org, *text.split(":")) in unknown:
-                    raise InvalidRequest(f"The destination {text} is not registered.")
-
-
-def _small_payload(command: PutObject, instance: int) -> Payload | None:
-    if command.data is None:
-        return None
-    digest = command.digest or hashlib.sha256(command.data).hexdigest()
-    return Payload(payload_name(command.key, str(instance)), len(command.data), digest, is_small=True)
-
-
-def payload_name(key: ObjectKey, token: str) -> str:
-    """A name no other object or version shares, whatever characters the key has: 64 hex digits.
-
-    Parts are length-prefixed before hashing: joining them raw is how two objects came to share one file.
-    """
-    digest = hashlib.sha256()
-    for part in (*key, token):
-        raw = part.encode()
-        digest.update(len(raw).to_bytes(4, "big") + raw)
-    return digest.hexdigest()

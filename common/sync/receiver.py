@@ -12,15 +12,17 @@ from common.domain.chunks import Coverage
 from common.domain.errors import Ignored, InvalidRequest, ProtocolViolation
 from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
-from common.domain.objects import ObjectStatus, Payload, SyncObject
+from common.domain.objects import ObjectStatus, Payload, SyncObject, counted_down
 from common.domain.publishing import LocalNode
+from common.domain.quotas import Usage, usage_of
 from common.domain.reception import Answer, Reception, ReceptionState
 from common.domain.services import dropped_by
 from common.domain.signing import declaration_of
 from common.sync import wakeups
 from common.sync.copies import partial_copy
+from common.sync.payload_names import payload_name
 from common.sync.ports import UnitOfWork
-from common.sync.publisher import payload_name
+from common.sync.quotas import Quotas
 from common.sync.showing import show
 from common.sync.webhooks import enqueue
 
@@ -62,7 +64,10 @@ class Receiver:
         now_ms: Callable[[], int],
         random: Callable[[], float],
         implied: frozenset[Answer] = frozenset(),
+        quotas: Quotas | None = None,
     ) -> None:
+        """Without `quotas` nothing is limited."""
+        self._quotas = quotas or Quotas()
         self._local = local
         self._now_ms = now_ms
         self._random = random
@@ -71,8 +76,10 @@ class Receiver:
     def update_arrived(self, uow: UnitOfWork, key: ObjectKey, meta: Metadata, origin: NodeKey) -> Reception:
         """Take in an announcement. A repeat gets its answer again and changes nothing else.
 
-        Raises Ignored for an older instance, ProtocolViolation for an object this node or another one owns.
+        Raises Ignored for an older instance, ProtocolViolation for an object this node or another one owns, QuotaExceeded
+        when there is no room for its data.
         """
+        room = self._quotas.room(uow, [key.org])
         visible = uow.objects.find(key, lock=True)
         if visible is not None and visible.is_own:
             raise ProtocolViolation("This object was created here; another node cannot update it.")
@@ -84,6 +91,8 @@ class Receiver:
             if meta.instance_id == known.instance and not self._is_welcome_again(known):
                 return self._repeated(uow, known)
         needs_data = self._needs_data(meta, visible)
+        taken = usage_of(visible)
+        room.take(key, taken, Usage(1, meta.object_size if needs_data else taken.payload_bytes))
         reception = self._heard(known, key, meta, origin, needs_data)
         if known is not None and known.staged and known.staged != reception.staged:
             uow.payloads.discard_many([known.staged], self._now_ms())
@@ -102,7 +111,10 @@ class Receiver:
             raise ProtocolViolation("This object was created here; another node cannot delete it.")
         known = uow.receptions.find(key, lock=True)
         if known is None and self._local.is_cloud:
-            return  # nobody here ever saw it: there is no application to tell
+            # Nobody here ever saw it: there is no application to tell. An update it has overtaken must not bring it, either.
+            unseen = machine.first_heard_deleted(key, origin, meta, self._now_ms())
+            self._save(uow, replace(unseen, state=ReceptionState.FORGOTTEN))
+            return
         if known is None:
             reception = machine.first_heard_deleted(key, origin, meta, self._now_ms())
         else:
@@ -137,14 +149,16 @@ class Receiver:
     ) -> None:
         """All bytes are durable and verified: show the new version. `data` are the bytes of a small payload.
 
-        Raises Ignored when the transfer was superseded or is complete already.
+        Raises Ignored when the transfer was superseded or is complete already, QuotaExceeded when there is no room any more.
         """
-        reception = self._transfer(uow, key, instance)
-        stepped = machine.step(reception, machine.DataComplete(), self._now_ms())
+        room = self._quotas.room(uow, [key.org])
+        visible = uow.objects.find(key, lock=True)  # the object before its reception, as everywhere
+        stepped = machine.step(self._transfer(uow, key, instance), machine.DataComplete(), self._now_ms())
+        room.take(key, usage_of(visible), Usage(1, payload.size))
         if data is not None:
             uow.payloads.save_small_many([(payload.name, data)])
         self._save(uow, replace(stepped, staged="", coverage=Coverage()))
-        self._show_complete(uow, uow.objects.find(key, lock=True), stepped, payload)
+        self._show_complete(uow, visible, stepped, payload)
         enqueue(uow, key, stepped.meta, self._local, self._now_ms())
 
     def data_failed(
@@ -154,19 +168,19 @@ class Receiver:
 
         Raises Ignored.
         """
+        visible = uow.objects.find(key, lock=True) if is_wrong else None
         reception = self._transfer(uow, key, instance)
         failed = machine.step(reception, machine.DataFailed(reason), self._now_ms())
         if reception.staged:
             uow.payloads.discard_many([reception.staged], self._now_ms())
         self._save(uow, replace(failed, staged="", coverage=Coverage()))
-        visible = uow.objects.find(key, lock=True) if is_wrong else None
         if visible is not None and visible.status is ObjectStatus.PARTIALLY_RECEIVED:
             uow.objects.save_many([replace(visible, status=ObjectStatus.RECEIVER_VERIFICATION_FAILED)])
 
     def received_by_application(self, uow: UnitOfWork, key: ObjectKey) -> None:
         """Raises InvalidRequest when there is nothing to receive (rest-api 3.15)."""
         item = self._usable(uow, key)
-        left = item.remaining_receivers - 1
+        left = counted_down(item.remaining_receivers)
         status = ObjectStatus.RECEIVED if left == 0 else item.status
         uow.objects.save_many([replace(item, remaining_receivers=left, status=status)])
         reception = uow.receptions.find(key, lock=True)
@@ -176,7 +190,7 @@ class Receiver:
     def consumed_by_application(self, uow: UnitOfWork, key: ObjectKey) -> None:
         """The last of the expected applications ends the life of the copy. Raises InvalidRequest."""
         item = self._usable(uow, key)
-        left = item.remaining_consumers - 1
+        left = counted_down(item.remaining_consumers)
         if left != 0:
             uow.objects.save_many([replace(item, remaining_consumers=left)])
             return
@@ -194,7 +208,7 @@ class Receiver:
         item = uow.objects.find(key, lock=True)
         if item is None or item.status is not ObjectStatus.DELETED or item.is_own:
             raise InvalidRequest("There is no deletion of this object to confirm.")
-        left = item.remaining_consumers - 1
+        left = counted_down(item.remaining_consumers)
         if left != 0:
             uow.objects.save_many([replace(item, remaining_consumers=left)])
             return
@@ -218,17 +232,16 @@ class Receiver:
         self, uow: UnitOfWork, key: ObjectKey, origin: NodeKey, instance: int, answer: Answer
     ) -> None:
         """The origin knows. Raises Ignored for an instance or an answer that is not current any more."""
+        item = uow.objects.find(key, lock=True) if answer is Answer.CONSUMED else None
         reception = uow.receptions.find(key, lock=True)
         if reception is None or reception.origin != origin or reception.instance != instance:
             raise Ignored
         if reception.answer is not answer:
             raise Ignored
         uow.receptions.save(machine.answer_acknowledged(reception, answer))
-        if answer is Answer.CONSUMED:
-            item = uow.objects.find(key, lock=True)
-            if item is not None and item.status is ObjectStatus.CONSUMED:
-                self._discard_payload(uow, item)
-                uow.objects.remove(key)
+        if item is not None and item.status is ObjectStatus.CONSUMED:
+            self._discard_payload(uow, item)
+            uow.objects.remove(key)
 
     def _needs_data(self, meta: Metadata, visible: SyncObject | None) -> bool:
         if not meta.carries_data:
@@ -263,7 +276,8 @@ class Receiver:
         else:
             stepped = machine.step(known, machine.NewInstance(needs_data), now_ms)
             reception = replace(stepped, meta=meta, origin=origin)
-        staged = payload_name(key, f"{origin}#{meta.instance_id}") if needs_data else ""
+        # The same instance may come again, while the bytes of the first time are sealed and wait to be deleted.
+        staged = payload_name(key, f"{origin}#{meta.instance_id}#{self._random()}") if needs_data else ""
         return replace(reception, staged=staged, coverage=Coverage())
 
     def _repeated(self, uow: UnitOfWork, known: Reception) -> Reception:

@@ -58,6 +58,15 @@ class Account:
     identity: str
     secret_hash: str
     created_at_ms: int
+    #: When it stops to count by itself; None: never.
+    expires_at_ms: int | None = None
+    #: Since when it counts no more; the key stays taken.
+    revoked_at_ms: int | None = None
+    #: When it got its present secret, if that is not its first one.
+    rotated_at_ms: int | None = None
+    #: The secret before the present one counts until that time.
+    previous_secret_hash: str | None = None
+    previous_until_ms: int | None = None
 
     def __repr__(self) -> str:
         return f"Account({self.app_key!r}, {self.role.value}, org={self.org!r}, identity={self.identity!r})"

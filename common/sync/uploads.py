@@ -11,16 +11,26 @@ from common.domain.ids import ObjectKey
 from common.domain.objects import Payload, SyncObject, check_accepts_data
 from common.domain.preconditions import UNCONDITIONAL, Precondition, data_validator
 from common.domain.signing import Verdict
+from common.sync.payload_names import payload_name
 from common.sync.ports import UnitOfWork
-from common.sync.publisher import Publisher, payload_name
+from common.sync.publisher import Publisher
+from common.sync.quotas import Quotas
 from common.sync.records import Upload
 
 
 class Uploads:
     """Use cases of one application's upload."""
 
-    def __init__(self, publisher: Publisher, now_ms: Callable[[], int], new_token: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        now_ms: Callable[[], int],
+        new_token: Callable[[], str],
+        quotas: Quotas | None = None,
+    ) -> None:
+        """Without `quotas` nothing is limited."""
         self._publisher = publisher
+        self._quotas = quotas or Quotas()
         self._now_ms = now_ms
         self._new_token = new_token
 
@@ -35,13 +45,14 @@ class Uploads:
     ) -> Upload:
         """The upload this piece belongs to. Another total starts over.
 
-        Raises NotFound, InvalidRequest, PreconditionFailed.
+        Raises NotFound, InvalidRequest, PreconditionFailed, QuotaExceeded.
         """
         current = uow.objects.find(key, lock=True)
         if current is None:
             raise NotFound
         check_accepts_data(current)
         precondition.check(data_validator(current))
+        self._quotas.check_room(uow, key, current, total_bytes)
         upload = uow.uploads.find(key, lock=True)
         if upload is not None and upload.total_bytes == total_bytes:
             if start == 0 and upload.chunk_bytes == 0:
@@ -82,6 +93,9 @@ class Uploads:
 
         Raises Ignored, NotFound, InvalidRequest, and OutdatedVerdict as `Publisher.put_data` does.
         """
+        # Before the object, as everywhere.
+        uow.nodes.lock_org_shared({upload.object.org})
+        self._quotas.room(uow, [upload.object.org])
         item = uow.objects.find(upload.object, lock=True)
         if item is not None and item.payload is not None and item.payload.name == payload.name:
             return item

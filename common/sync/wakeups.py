@@ -17,8 +17,12 @@ FAN_OUT = "fan-out"
 WEBHOOKS = "webhooks"
 #: What changed about nodes or groups has consequences that are worked out in the background.
 REVIEW = "review"
+#: Credentials that counted may count no longer.
+ACCOUNTS = "accounts"
 #: An object expires or becomes active at a time that may be the next one.
 TIMETABLE = "timetable"
+#: An organization has another quota.
+QUOTAS = "quotas"
 
 
 def node_topic(node: NodeKey) -> str:
@@ -26,11 +30,16 @@ def node_topic(node: NodeKey) -> str:
     return f"node:{node.org}/{node.type}/{node.id}"
 
 
+def org_topic(org: str) -> str:
+    """Something may be due for any node of the organization."""
+    return f"org:{org}"
+
+
 def audience_topics(audience: Audience) -> tuple[str, ...]:
     """Topics that together reach every node of the audience, however many there are."""
     match audience.kind:
         case AudienceKind.EVERYONE | AudienceKind.GROUP:
-            return (f"org:{audience.org}",)
+            return (org_topic(audience.org),)
         case AudienceKind.TYPE:
             return (f"type:{audience.org}/{audience.type}",)
         case AudienceKind.NODE:
@@ -43,7 +52,7 @@ def audience_topics(audience: Audience) -> tuple[str, ...]:
 
 def topics_of_node(node: NodeKey) -> tuple[str, ...]:
     """What a node that waits for its outbox listens to."""
-    return (node_topic(node), f"type:{node.org}/{node.type}", f"org:{node.org}")
+    return (node_topic(node), f"type:{node.org}/{node.type}", org_topic(node.org))
 
 
 def objects_topic(org: str, object_type: str) -> str:

@@ -48,10 +48,6 @@ class WebhookStore(Protocol):
         """With everything queued for it, dead letters included."""
         ...
 
-    def list_of_org(self, org: str, limit: int) -> list[Webhook]:
-        """In the order of types and URLs."""
-        ...
-
     def report_of_org(self, org: str) -> list[QueueReport]:
         """In the order of types and URLs."""
         ...

@@ -84,13 +84,6 @@ class Webhooks:
             if webhook.url.lower() == url.lower():
                 uow.webhooks.remove(webhook.id)
 
-    def remove_of_org(self, uow: UnitOfWork, org: str) -> bool:
-        """One page of an organization's webhooks; whether there may be more."""
-        webhooks = uow.webhooks.list_of_org(org, _PAGE)
-        for webhook in webhooks:
-            uow.webhooks.remove(webhook.id)
-        return len(webhooks) == _PAGE
-
     def replay(self, uow: UnitOfWork, org: str, event_id: int) -> None:
         """Queue a dead letter again. Raises NotFound."""
         if not uow.webhook_queue.revive(org, event_id, self._now_ms()):

@@ -12,8 +12,9 @@ from common.domain.names import is_valid_segment
 from common.domain.selection import ListPosition
 from common.rest import responses
 from common.rest.access import Access
+from common.rest.auditing import Auditor
 from common.rest.body import read_body
-from common.rest.pages import Piece, answer_list
+from common.rest.pages import Piece, answer_list, empty_list
 from common.rest.paths import check_names, segments_below
 from common.rest.transactions import Transactions
 from common.sync.group_changes import Groups
@@ -29,9 +30,10 @@ _BODY_BYTES = 4 << 20
 class GroupsApi:
     """The endpoint. Whoever may list nodes may see groups; administrators of the organization define them."""
 
-    def __init__(self, access: Access, transactions: Transactions, groups: Groups) -> None:
+    def __init__(self, access: Access, transactions: Transactions, auditor: Auditor, groups: Groups) -> None:
         self._access = access
         self._transactions = transactions
+        self._auditor = auditor
         self._groups = groups
 
     async def handle(self, request: Request) -> Response:
@@ -53,7 +55,9 @@ class GroupsApi:
             case [name], "PUT":
                 return await self._put(request, org, name)
             case [name], "DELETE":
-                await self._transactions.write(lambda uow: self._groups.remove(uow, org, name))
+                await self._auditor.change(
+                    request, org, "group.remove", name, lambda uow: self._groups.remove(uow, org, name)
+                )
                 return responses.done()
             case [name, "members"], "GET":
                 return await self._members(request, org, name)
@@ -65,7 +69,7 @@ class GroupsApi:
     async def _list(self, org: str) -> Response:
         groups = await self._transactions.read(lambda uow: uow.groups.list_of_org(org))
         shown = [_named(group) | ({"expression": group.expression} if group.expression else {}) for group in groups]
-        return responses.json_body(msgspec.json.encode(shown))
+        return responses.json_of(shown)
 
     async def _get(self, org: str, name: str) -> Response:
         def look_up(uow: UnitOfWork) -> dict[str, object]:
@@ -74,12 +78,14 @@ class GroupsApi:
                 return {**_named(group), "expression": group.expression}
             return {**_named(group), "members": [f"{node.type}:{node.id}" for node in uow.groups.listed(org, name)]}
 
-        return responses.json_body(msgspec.json.encode(await self._transactions.read(look_up)))
+        return responses.json_of(await self._transactions.read(look_up))
 
     async def _put(self, request: Request, org: str, name: str) -> Response:
         check_names(group=name if is_valid_segment(name) else "")
         expression, listed = decode_group(await read_body(request, _BODY_BYTES), org)
-        await self._transactions.write(lambda uow: self._groups.define(uow, org, name, expression, listed))
+        await self._auditor.change(
+            request, org, "group.put", name, lambda uow: self._groups.define(uow, org, name, expression, listed)
+        )
         return responses.done()
 
     async def _members(self, request: Request, org: str, name: str) -> Response:
@@ -93,11 +99,7 @@ class GroupsApi:
             end = ListPosition(*nodes[-1][1:]) if len(nodes) == limit else None
             return Piece([msgspec.json.encode(_shown_node(node)) for node in nodes], end)
 
-        return await answer_list(request, read, _nobody)
-
-
-async def _nobody() -> Response:
-    return responses.json_body(b"[]")
+        return await answer_list(request, read, empty_list)
 
 
 def _found(uow: UnitOfWork, org: str, name: str) -> Group:

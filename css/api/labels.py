@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,6 +11,7 @@ from common.domain.ids import NodeKey
 from common.domain.labels import LabelSource, effective
 from common.rest import responses
 from common.rest.access import Access
+from common.rest.auditing import Auditor
 from common.rest.body import read_body
 from common.rest.paths import check_names
 from common.rest.transactions import Transactions
@@ -25,9 +27,10 @@ _BODY_BYTES = 64 << 10
 class LabelsApi:
     """The endpoint. A node need not be registered yet; one that nothing was said about has no labels to show."""
 
-    def __init__(self, access: Access, transactions: Transactions, groups: Groups) -> None:
+    def __init__(self, access: Access, transactions: Transactions, auditor: Auditor, groups: Groups) -> None:
         self._access = access
         self._transactions = transactions
+        self._auditor = auditor
         self._groups = groups
 
     async def handle(self, request: Request) -> Response:
@@ -42,13 +45,16 @@ class LabelsApi:
         match request.method:
             case "PUT":
                 labels = decode_labels(await read_body(request, _BODY_BYTES))
-                await self._transactions.write(lambda uow: self._groups.label(uow, node, labels))
+                await self._change(request, node, lambda uow: self._groups.label(uow, node, labels))
             case "PATCH":
                 changes = decode_label_changes(await read_body(request, _BODY_BYTES))
-                await self._transactions.write(lambda uow: self._groups.relabel(uow, node, changes))
+                await self._change(request, node, lambda uow: self._groups.relabel(uow, node, changes))
             case _:
                 return responses.empty(405)
         return responses.done()
+
+    async def _change(self, request: Request, node: NodeKey, work: Callable[[UnitOfWork], None]) -> None:
+        await self._auditor.change(request, node.org, "labels.change", f"{node.type}:{node.id}", work)
 
     async def _get(self, node: NodeKey) -> Response:
         def look_up(uow: UnitOfWork) -> tuple[bool, dict[LabelSource, dict[str, str]]]:
@@ -58,4 +64,4 @@ class LabelsApi:
         if not is_registered and not by_source:
             return responses.not_found()
         shown = {"labels": effective(by_source), **{source.value: by_source.get(source, {}) for source in LabelSource}}
-        return responses.json_body(msgspec.json.encode(shown))
+        return responses.json_of(shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,9 +11,11 @@ from common.domain.principals import Principal, Role
 from common.protocol import lenient_json
 from common.rest import responses
 from common.rest.access import Access
+from common.rest.auditing import Auditor
 from common.rest.body import read_body
 from common.rest.paths import check_names, segments_below
 from common.rest.transactions import Transactions
+from common.sync.ports import UnitOfWork
 from css.services.organizations import Organizations
 
 PREFIX = "/api/v1/organizations"
@@ -27,10 +28,16 @@ class OrganizationsApi:
     """The endpoint. A cloud with a configured organization serves that one, and lets nobody change it."""
 
     def __init__(
-        self, access: Access, transactions: Transactions, organizations: Organizations, configured_org: str
+        self,
+        access: Access,
+        transactions: Transactions,
+        auditor: Auditor,
+        organizations: Organizations,
+        configured_org: str,
     ) -> None:
         self._access = access
         self._transactions = transactions
+        self._auditor = auditor
         self._organizations = organizations
         self._configured_org = configured_org
 
@@ -53,9 +60,7 @@ class OrganizationsApi:
         known = await self._known()
         if not known:
             return responses.not_found()
-        return responses.json_body(
-            msgspec.json.encode([_shown(each) for each in known if _is_shown_to(principal, each)])
-        )
+        return responses.json_of([_shown(each) for each in known if _is_shown_to(principal, each)])
 
     async def _change(self, request: Request, org: str) -> Response:
         check_names(organization=org)
@@ -67,11 +72,20 @@ class OrganizationsApi:
             raise InvalidRequest("This cloud serves the one organization of its configuration.")
         if request.method == "PUT":
             organization = _organization_from(await read_body(request, _BODY_BYTES), org)
-            await self._transactions.write(lambda uow: self._organizations.register(uow, organization))
+            await self._auditor.change(
+                request, org, "organization.put", org, lambda uow: self._organizations.register(uow, organization)
+            )
         else:
-            while await self._transactions.write(lambda uow: self._organizations.remove_page(uow, org)):
-                pass
+            await self._remove(request, org)
         return responses.done()
+
+    async def _remove(self, request: Request, org: str) -> None:
+        def remove_page(uow: UnitOfWork) -> bool:
+            return self._organizations.remove_page(uow, org)
+
+        has_more = await self._auditor.change(request, org, "organization.remove", org, remove_page)
+        while has_more:
+            has_more = await self._transactions.write(remove_page)
 
     async def _known(self) -> list[Organization]:
         if self._configured_org:
@@ -89,9 +103,7 @@ def _shown(organization: Organization) -> dict[str, object]:
 
 
 def _organization_from(raw: bytes, org: str) -> Organization:
-    body = _BODY.fold(lenient_json.loads_first(raw))
-    if not isinstance(body, dict):
-        raise InvalidRequest("The body has to be a JSON object.")
+    body = _BODY.fold_object(raw)
     if not all(isinstance(value, str) and "\0" not in value for value in body.values()):
         raise InvalidRequest("orgID, user, password and address have to be texts.")
     if body.get("orgID") != org:

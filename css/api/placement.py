@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from common.rest import responses
 from common.rest.access import Access
+from common.rest.auditing import Auditor
 from common.rest.body import read_body
 from common.rest.paths import check_names, segments_below
 from common.rest.transactions import Transactions
@@ -22,9 +22,10 @@ _BODY_BYTES = 4 << 10
 class PlacementApi:
     """The endpoint."""
 
-    def __init__(self, access: Access, transactions: Transactions, groups: Groups) -> None:
+    def __init__(self, access: Access, transactions: Transactions, auditor: Auditor, groups: Groups) -> None:
         self._access = access
         self._transactions = transactions
+        self._auditor = auditor
         self._groups = groups
 
     async def handle(self, request: Request) -> Response:
@@ -39,11 +40,17 @@ class PlacementApi:
         match request.method:
             case "GET":
                 engine = await self._transactions.read(lambda uow: uow.placements.engine_of(org))
-                return responses.json_body(msgspec.json.encode(PlacementBody(engine)))
+                return responses.json_of(PlacementBody(engine))
             case "PUT":
                 self._access.check_may_administer(principal, org)
                 chosen = decode_placement(await read_body(request, _BODY_BYTES))
-                await self._transactions.write(lambda uow: self._groups.choose_engine(uow, org, chosen))
+                await self._auditor.change(
+                    request,
+                    org,
+                    "placement.choose",
+                    chosen.value,
+                    lambda uow: self._groups.choose_engine(uow, org, chosen),
+                )
                 return responses.done()
             case _:
                 return responses.empty(405)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TypeVar
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +14,9 @@ from common.domain.errors import InvalidRequest
 from common.protocol import lenient_json
 from common.rest import responses
 from common.rest.access import Access
+from common.rest.auditing import Auditor
 from common.rest.body import read_body
-from common.rest.paths import check_names, flag, segments_below
+from common.rest.paths import check_names, first, flag, segments_below
 from common.rest.transactions import Transactions
 from common.sync.access_lists import AccessList
 from css.services.access_lists import add_entries, remove_entries
@@ -33,9 +33,10 @@ E = TypeVar("E", bound=StrEnum)
 class SecurityApi:
     """The endpoint."""
 
-    def __init__(self, access: Access, transactions: Transactions, body_bytes: int) -> None:
+    def __init__(self, access: Access, transactions: Transactions, auditor: Auditor, body_bytes: int) -> None:
         self._access = access
         self._transactions = transactions
+        self._auditor = auditor
         self._body_bytes = body_bytes
 
     async def handle(self, request: Request) -> Response:
@@ -54,7 +55,9 @@ class SecurityApi:
                 return await self._put(request, _list(org, kind, *rest))
             case "DELETE", [key, user_type, username]:
                 check_names(username=username)
-                return await self._delete(_list(org, kind, key), _word(UserType, user_type, "user type"), username)
+                who = _word(UserType, user_type, "user type"), username
+                await self._remove(request, _list(org, kind, key), [who])
+                return responses.done()
             case "GET" | "PUT" | "DELETE", _:
                 return responses.empty(400)
             case _:
@@ -62,44 +65,49 @@ class SecurityApi:
 
     async def _get(self, request: Request, org: str, kind: ListKind) -> Response:
         query = request.query_params
-        try:
-            all_keys = flag(query, "all_keys")
-        except ValueError:
-            return responses.empty(400)
-        if all_keys:
-            return _json_or_404(await self._transactions.read(lambda uow: uow.access_lists.list_keys(org, kind)))
-        where = _list(org, kind, _first(request, "key") or ORG_WIDE)
-        asked = _first(request, "acl_usertype")
+        if flag(query, "all_keys"):
+            return responses.json_or_404(
+                await self._transactions.read(lambda uow: uow.access_lists.list_keys(org, kind))
+            )
+        where = _list(org, kind, first(query, "key") or ORG_WIDE)
+        asked = first(query, "acl_usertype")
         user_type = _word(UserType, asked, "acl_usertype") if asked else None
         entries = await self._transactions.read(lambda uow: uow.access_lists.list_entries(where, user_type))
-        return _json_or_404([_shown(entry) for entry in entries])
+        return responses.json_or_404([_shown(entry) for entry in entries])
 
     async def _put(self, request: Request, where: AccessList) -> Response:
-        body = _CHANGE.fold(lenient_json.loads_first(await read_body(request, self._body_bytes)))
-        if not isinstance(body, dict):
-            raise InvalidRequest("The body has to be a JSON object.")
+        body = _CHANGE.fold_object(await read_body(request, self._body_bytes))
         action, users = body.get("action"), body.get("users", [])
         if not isinstance(users, list) or not all(isinstance(user, dict) for user in users):
             raise InvalidRequest("users has to be a list of JSON objects.")
         match action.lower() if isinstance(action, str) else None:
             case "add":
                 entries = [_entry_from(user, where.kind) for user in users]
-                await self._transactions.write(lambda uow: add_entries(uow, where, entries))
+                target = _target(where, [(entry.user_type, entry.username) for entry in entries])
+                await self._auditor.change(
+                    request, where.org, "access.add", target, lambda uow: add_entries(uow, where, entries)
+                )
             case "remove":
-                who = [_user_from(user) for user in users]
-                await self._transactions.write(lambda uow: remove_entries(uow, where, who))
+                await self._remove(request, where, [_user_from(user) for user in users])
             case _:
                 raise InvalidRequest("action has to be add or remove.")
         return responses.done()
 
-    async def _delete(self, where: AccessList, user_type: UserType, username: str) -> Response:
-        await self._transactions.write(lambda uow: remove_entries(uow, where, [(user_type, username)]))
-        return responses.done()
+    async def _remove(self, request: Request, where: AccessList, users: Sequence[tuple[UserType, str]]) -> None:
+        await self._auditor.change(
+            request, where.org, "access.remove", _target(where, users), lambda uow: remove_entries(uow, where, users)
+        )
 
 
 def _list(org: str, kind: str, key: str = ORG_WIDE) -> AccessList:
     check_names(key=key)
     return AccessList(org, ListKind(kind), key)
+
+
+def _target(where: AccessList, users: Sequence[tuple[UserType, str]]) -> str:
+    """As the audit log names it."""
+    names = ", ".join(f"{user_type.value} {username}" for user_type, username in users)
+    return f"{where.kind.value}/{where.key}: {names}"
 
 
 def _entry_from(user: dict[str, object], kind: ListKind) -> AccessEntry:
@@ -120,14 +128,6 @@ def _word(words: type[E], value: object, what: str) -> E:
         return words(value if isinstance(value, str) else "")
     except ValueError:
         raise InvalidRequest(f"{what} has to be one of: {', '.join(words)}.") from None
-
-
-def _json_or_404(items: Sequence[object]) -> Response:
-    return responses.json_body(msgspec.json.encode(items)) if items else responses.not_found()
-
-
-def _first(request: Request, name: str) -> str | None:
-    return next(iter(request.query_params.getlist(name)), None)
 
 
 def _shown(entry: AccessEntry) -> dict[str, str]:

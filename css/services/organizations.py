@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from common.domain.organizations import Organization
+from common.sync import wakeups
 from common.sync.ports import UnitOfWork
 
 #: Rows removed in one transaction: nobody who publishes waits longer than that takes.
@@ -35,5 +36,5 @@ class Organizations:
             return True
         uow.organizations.remove(org)
         # Nodes that wait for something to come learn that they are no longer registered.
-        uow.wake(f"org:{org}")
+        uow.wake(wakeups.org_topic(org))
         return False

@@ -41,7 +41,7 @@ class Registration:
             uow.nodes.lock_org(key.org)
         else:
             labels = None
-        known = uow.nodes.find(key)
+        known = uow.nodes.find(key, lock=True)
         if known is None:
             return False
         now_ms = self._now_ms()
@@ -96,9 +96,11 @@ class Registration:
     def unregister(self, uow: UnitOfWork, key: NodeKey) -> None:
         """The node leaves for good: nothing is owed to it any more. Unknown nodes are fine."""
         uow.nodes.lock_org(key.org)
+        uow.nodes.remove(key)
+        # A page under way may be opening deliveries for this node.
+        uow.fan_outs.hold_of_org(key.org)
         deleting = [d.object for d in uow.deliveries.list_of_node(key) if d.state is DeliveryState.DELETING]
         uow.deliveries.remove_of_node(key)
-        uow.nodes.remove(key)
         forget(uow, key)
         uow.labels.replace(key, LabelSource.REGISTRATION, {})
         for object_key in deleting:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,51 +10,58 @@ from starlette.responses import Response
 from common.domain.chunks import Range
 from common.domain.errors import Ignored, InvalidRequest, NotFound, RangeNotSatisfiable, VerificationFailed
 from common.domain.ids import NodeKey, ObjectKey
-from common.domain.objects import READABLE, ObjectStatus, Payload
+from common.domain.objects import ObjectStatus, Payload
 from common.domain.reception import Reception, ReceptionState
 from common.domain.signing import WrongSignature
 from common.protocol.digest_field import DIGEST_HEADER, format_digest, parse_digest
-from common.rest import data as data_responses
 from common.rest import responses
 from common.rest.body import declared_length
-from common.rest.exchange import ReadableData
+from common.rest.data import Downloads
+from common.rest.gate import caller_of
 from common.rest.ranges import parse_content_range, parse_range
+from common.rest.readable_data import ReadableData, readable_data
 from common.rest.staging import Staging, first_bytes, verify_digest
+from common.rest.transactions import Transactions
+from common.rest.transfers import Transfers
 from common.runtime.intake import FLUSH_EVERY_BYTES
 from common.runtime.signatures import check_signature
 from common.sync.payloads import PayloadIncomplete, PayloadMissing
-from common.sync.ports import Database, UnitOfWork
+from common.sync.ports import UnitOfWork
 from common.sync.receiver import Receiver
-
-T = TypeVar("T")
 
 
 class NodeData:
     """The two data endpoints of the node interface."""
 
     def __init__(
-        self, database: Database, receiver: Receiver, staging: Staging, slots: data_responses.DownloadSlots
+        self,
+        transactions: Transactions,
+        receiver: Receiver,
+        staging: Staging,
+        downloads: Downloads,
+        transfers: Transfers,
     ) -> None:
-        self._database = database
+        self._transactions = transactions
         self._receiver = receiver
         self._staging = staging
-        self._slots = slots
+        self._downloads = downloads
+        self._transfers = transfers
 
     async def download(self, node: NodeKey, key: ObjectKey, instance: int, request: Request) -> Response:
         """Data of an object that is on its way to `node`. 404 means gone, 409 another instance (wire-protocol 0.1 rule 10)."""
-        data = await asyncio.to_thread(self._database.read, lambda uow: _deliverable_data(uow, node, key, instance))
+        data = await self._transactions.read(lambda uow: _deliverable_data(uow, node, key, instance))
         header = request.headers.get("range")
         digest = {DIGEST_HEADER: format_digest(data.digest)}
         if header is None:
-            return data_responses.whole(data, self._staging.store, digest)
+            return self._downloads.whole(data, caller_of(request), digest)
         try:
-            return data_responses.part(data, parse_range(header), self._staging.store, self._slots, digest)
+            return self._downloads.part(data, parse_range(header), caller_of(request), digest)
         except RangeNotSatisfiable:
             return responses.empty(416)  # not the 404 it is elsewhere: the node would drop its copy
 
     async def upload(self, node: NodeKey, key: ObjectKey, instance: int, request: Request) -> Response:
         """Data of an object `node` has announced: whole, or a piece that is durable when answered."""
-        reception = await asyncio.to_thread(self._database.read, lambda uow: uow.receptions.find(key))
+        reception = await self._transactions.read(lambda uow: uow.receptions.find(key))
         if reception is None or reception.origin != node:
             raise Ignored("This object was not announced.")
         if reception.instance != instance:
@@ -66,6 +71,11 @@ class NodeData:
         size = reception.meta.object_size
         span = _span(request, size)
         self._staging.check_size(size)
+        with self._transfers.upload(caller_of(request)):
+            return await self._receive(reception, span, request)
+
+    async def _receive(self, reception: Reception, span: Range, request: Request) -> Response:
+        size = reception.meta.object_size
         if span.size_bytes == size and self._staging.is_small_size(size):
             return await self._take_small(reception, request)
         if not reception.coverage.covers(size):
@@ -80,13 +90,15 @@ class NodeData:
 
         def flushed(position: int) -> None:
             if position < span.end:
-                self._database.write(
+                self._transactions.write_and_wait(
                     lambda uow: self._receiver.piece_is_durable(uow, key, instance, span.start, position)
                 )
 
         on_flushed = flushed if span.size_bytes > FLUSH_EVERY_BYTES else None
         await self._staging.take_piece(request.stream(), reception.staged, span.start, span.end, on_flushed)
-        return await self._write(lambda uow: self._receiver.piece_is_durable(uow, key, instance, span.start, span.end))
+        return await self._transactions.write(
+            lambda uow: self._receiver.piece_is_durable(uow, key, instance, span.start, span.end)
+        )
 
     async def _take_small(self, reception: Reception, request: Request) -> Response:
         size = reception.meta.object_size
@@ -101,7 +113,9 @@ class NodeData:
         try:
             payload = await self._staging.seal(reception.staged, reception.meta.object_size, expected_digest)
         except (VerificationFailed, PayloadMissing, PayloadIncomplete):
-            await self._write(lambda uow: self._receiver.data_is_wrong(uow, reception.object, reception.instance))
+            await self._transactions.write(
+                lambda uow: self._receiver.data_is_wrong(uow, reception.object, reception.instance)
+            )
             await self._staging.drop(reception.staged)
             raise
         return await self._show(reception, payload, None)
@@ -114,14 +128,13 @@ class NodeData:
                 await asyncio.to_thread(check_signature, reception.meta, payload, data, self._staging.store)
         except WrongSignature as error:
             reason = str(error)
-            await self._write(lambda uow: self._receiver.data_failed(uow, key, instance, reason, is_wrong=True))
+            await self._transactions.write(
+                lambda uow: self._receiver.data_failed(uow, key, instance, reason, is_wrong=True)
+            )
             await self._staging.drop(payload.name)
             return Response(f"{reason}\n", 422, media_type="text/plain")
-        await self._write(lambda uow: self._receiver.data_complete(uow, key, instance, payload, data))
+        await self._transactions.write(lambda uow: self._receiver.data_complete(uow, key, instance, payload, data))
         return responses.done()
-
-    async def _write(self, work: Callable[[UnitOfWork], T]) -> T:
-        return await asyncio.wrap_future(self._database.submit(work))
 
 
 def _deliverable_data(uow: UnitOfWork, node: NodeKey, key: ObjectKey, instance: int) -> ReadableData:
@@ -131,13 +144,7 @@ def _deliverable_data(uow: UnitOfWork, node: NodeKey, key: ObjectKey, instance: 
         raise NotFound
     if item.instance != instance:
         raise Ignored
-    if item.payload is None or item.status not in READABLE:
-        raise NotFound
-    payload = item.payload
-    small = None
-    if payload.is_small:
-        small = uow.payloads.read_small(payload.name) if payload.size else b""
-    return ReadableData(payload.name, payload.size, payload.digest, small)
+    return readable_data(uow, item)
 
 
 def _span(request: Request, size: int) -> Range:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 from starlette.requests import Request
 
 from common.domain.ids import NodeKey
 from common.protocol.messages import PollItem
-from common.rest.service import DRAIN
+from common.rest.draining import DRAIN, Draining
+from common.rest.transactions import Transactions
 from common.rest.waiting import departure_of, wait_for_either
 from common.runtime.hub import Hub
 from common.sync import wakeups
-from common.sync.ports import Clock, Database, UnitOfWork
+from common.sync.ports import Clock, UnitOfWork
 from common.sync.receiver import Receiver
 from common.sync.sender import Sender
 
@@ -27,16 +25,21 @@ RECHECK_SECONDS = 15.0
 class Outbox:
     """Collects what is due for a node."""
 
-    def __init__(self, database: Database, sender: Sender, receiver: Receiver, hub: Hub, clock: Clock) -> None:
-        self._database = database
+    def __init__(
+        self,
+        transactions: Transactions,
+        sender: Sender,
+        receiver: Receiver,
+        hub: Hub,
+        draining: Draining,
+        clock: Clock,
+    ) -> None:
+        self._transactions = transactions
         self._sender = sender
         self._receiver = receiver
         self._hub = hub
+        self._draining = draining
         self._clock = clock
-        self._is_draining: Callable[[], bool] = lambda: False
-
-    def draining_when(self, is_draining: Callable[[], bool]) -> None:
-        self._is_draining = is_draining
 
     async def poll(self, node: NodeKey, wait_seconds: float, request: Request) -> list[PollItem]:
         """What is due for `node`; when nothing is, after waiting up to `wait_seconds` for it.
@@ -51,7 +54,7 @@ class Outbox:
                 woken.clear()
                 items, next_due_seconds = await self._collect(node)
                 left = deadline - self._clock.monotonic()
-                if items or left <= 0 or self._is_draining() or gone.done():
+                if items or left <= 0 or self._draining.has_begun or gone.done():
                     return items
                 await wait_for_either(woken, gone, min(left, next_due_seconds))
                 if gone.done():
@@ -59,10 +62,10 @@ class Outbox:
 
     async def _collect(self, node: NodeKey) -> tuple[list[PollItem], float]:
         """Due messages, or how long there will be none unless somebody is woken."""
-        due, next_due_seconds = await asyncio.to_thread(self._database.read, lambda uow: self._look(uow, node))
+        due, next_due_seconds = await self._transactions.read(lambda uow: self._look(uow, node))
         if not due:
             return [], next_due_seconds
-        items = await asyncio.wrap_future(self._database.submit(lambda uow: self._claim(uow, node)))
+        items = await self._transactions.write(lambda uow: self._claim(uow, node))
         # Another replica's poll may have been quicker; not at once again, or two pollers could spin.
         return items, 0.05
 

@@ -40,7 +40,8 @@ def open_storage(config: EssConfig, on_commit: Callable[[Iterable[str]], None], 
     except StateLocked as error:
         raise StartError(f"{error}.") from error
     except (MigrationFailed, Unavailable) as error:
-        raise StartError(f"Cannot use the database: {error}") from error
+        reason = (error.__cause__ if isinstance(error, Unavailable) else None) or error
+        raise StartError(f"Cannot use the database: {reason}") from error
     except OSError as error:
         raise StartError(f"Cannot use the directory {config.storage.root}: {error}.") from error
     try:

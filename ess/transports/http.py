@@ -78,23 +78,25 @@ class CloudClient:
         self._timeouts = timeouts
         # Between two pieces: a link that is silent for so long is dead, and the rest is fetched over another one.
         self._stall_seconds = min(timeouts.data_seconds, _STALL_SECONDS)
-        self._client = httpx.Client(
-            base_url=base_url,
-            auth=httpx.BasicAuth(app_key, app_secret),
-            headers=[
-                (routes.NODE_HEADER.encode(), routes.node_header(node)),
-                (routes.CAPABILITIES_HEADER.encode(), routes.format_capabilities(CAPABILITIES).encode()),
-            ],
-            verify=verify,
-            timeout=timeouts.control_seconds,
-            limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=100),
-            follow_redirects=False,
-            # Proxies of the environment lead to the cloud, never to this machine itself.
-            trust_env=not _is_loopback(base_url),
-        )
+        self._base_url = base_url
+        self._verify = verify
+        self._client = self._connect(httpx.BasicAuth(app_key, app_secret))
+        #: The one before, which requests may still be using.
+        self._retired: httpx.Client | None = None
+        #: Has the cloud said last that the certificate is to be renewed?
+        self.is_renewal_wanted = False
+
+    def show_certificate(self) -> None:
+        """Begin new connections, which show what `verify` holds by now, and present no key and secret."""
+        if self._retired is not None:
+            self._retired.close()
+        self._retired, self._client = self._client, self._connect(None)
+        self.is_renewal_wanted = False
 
     def close(self) -> None:
         self._client.close()
+        if self._retired is not None:
+            self._retired.close()
 
     def register(self) -> frozenset[str]:
         """What the cloud can do. Raises NotFound when it does not know this node."""
@@ -114,6 +116,7 @@ class CloudClient:
         headers = {"prefer": f"wait={wait_seconds}"} if wait_seconds else {}
         timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._read_seconds(wait_seconds))
         response = self._request("GET", routes.POLL_PATH, headers=headers, timeout=timeout)
+        self.is_renewal_wanted = response.headers.get(routes.CERTIFICATE_HEADER) == routes.RENEW_CERTIFICATE
         return codec.decode_poll(response.content) if response.content else []
 
     def send(
@@ -128,8 +131,8 @@ class CloudClient:
         headers = {"range": f"bytes={part.start}-{part.end - 1}"} if part is not None else {}
         path = routes.object_path(key, instance, data_id, Action.DATA)
         timeout = httpx.Timeout(self._timeouts.control_seconds, read=self._stall_seconds)
-        with _translated(), self._client.stream("GET", path, headers=headers, timeout=timeout) as response:
-            _check(response)
+        with translated(), self._client.stream("GET", path, headers=headers, timeout=timeout) as response:
+            check(response)
             if response.status_code == 204:
                 raise NotFound  # the reference's way to say that it has no record (wire-protocol 0.2 rule 7)
             start = part.start if part is not None and response.status_code == 206 else 0
@@ -147,37 +150,54 @@ class CloudClient:
         path = routes.object_path(key, instance, data_id, Action.DATA)
         self._request("PUT", path, content=body, headers=headers, timeout=timeout)
 
+    def _connect(self, auth: httpx.Auth | None) -> httpx.Client:
+        return httpx.Client(
+            base_url=self._base_url,
+            auth=auth,
+            headers=[
+                (routes.NODE_HEADER.encode(), routes.node_header(self._node)),
+                (routes.CAPABILITIES_HEADER.encode(), routes.format_capabilities(CAPABILITIES).encode()),
+            ],
+            verify=self._verify,
+            timeout=self._timeouts.control_seconds,
+            limits=httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=100),
+            follow_redirects=False,
+            # Proxies of the environment lead to the cloud, never to this machine itself.
+            trust_env=not is_loopback(self._base_url),
+        )
+
     def _node_call(self, call: str, params: dict[str, str]) -> frozenset[str]:
         headers = {routes.LABELS_HEADER: self._labels} if call.startswith("register") else {}
         response = self._request("PUT", routes.node_call_path(call, self._node), params=params, headers=headers)
         return routes.parse_capabilities(response.headers.get(routes.CAPABILITIES_HEADER)) & CAPABILITIES
 
     def _request(self, method: str, path: str, **options: object) -> httpx.Response:
-        with _translated():
+        with translated():
             response = self._client.request(method, path, **options)  # type: ignore[arg-type]
-        _check(response)
+        check(response)
         return response
 
     def _read_seconds(self, wait_seconds: int) -> float:
         return wait_seconds + _WAIT_MARGIN_SECONDS if wait_seconds else self._timeouts.control_seconds
 
 
-def _is_loopback(base_url: str) -> bool:
+def is_loopback(base_url: str) -> bool:
     host = httpx.URL(base_url).host
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as error:
-        raise Unavailable(f"The cloud cannot be reached: {str(error) or type(error).__name__}.") from error
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise Unavailable(f"The cloud cannot be reached: {reason}.") from error
     except (httpx.InvalidURL, httpx.DecodingError) as error:
         raise ProtocolViolation(f"The cloud's answer cannot be used: {error}.") from error
 
 
-def _check(response: httpx.Response) -> None:
+def check(response: httpx.Response) -> None:
     status = response.status_code
     if status < 300:
         return
@@ -186,5 +206,5 @@ def _check(response: httpx.Response) -> None:
 
 
 def _pieces(response: httpx.Response) -> Iterator[bytes]:
-    with _translated():
+    with translated():
         yield from response.iter_raw()

@@ -79,7 +79,7 @@ class Fetcher:
             self._fetch(reception)
         except Unavailable as error:
             self._in_flight.postpone(reception.object, reception.instance)
-            log.warning("fetch_interrupted", extra=fields(key=str(reception.object), reason=str(error)))
+            log.info("fetch_interrupted", extra=fields(key=str(reception.object), reason=str(error)))
         else:
             self._in_flight.succeeded(reception.object)
 

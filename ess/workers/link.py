@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable
 from random import random
 
-from common.domain.errors import Ignored, NotFound, ProtocolViolation, SyncError, UnknownNode
+from common.domain.errors import Ignored, NotAuthenticated, NotFound, ProtocolViolation, SyncError, UnknownNode
 from common.protocol import codec
 from common.protocol.messages import PollItem
 from common.protocol.routes import Capability
 from common.runtime.logs import fields
 from common.sync.ports import Database
 from ess.services.cloud import Cloud
+from ess.services.credentials import Credentials
 from ess.services.inbox import Inbox, Reply
 from ess.services.session import Session
 
@@ -61,6 +62,7 @@ class Poller:
         link: Link,
         wait_seconds: int,
         interval_seconds: float,
+        credentials: Credentials,
     ) -> None:
         self._client = client
         self._database = database
@@ -69,15 +71,21 @@ class Poller:
         self._link = link
         self._wait_seconds = wait_seconds
         self._interval_seconds = interval_seconds
+        self._credentials = credentials
         self._idle_polls = 0
 
     def turn(self) -> float:
         """Poll once, registering first when needed. Raises Unavailable and other SyncErrors; the session is down then."""
         try:
             if not self._link.is_up:
+                self._credentials.make_ready()
                 self._register()
-            return self._poll()
-        except SyncError:
+            pause_seconds = self._poll()
+            self._credentials.keep_fresh()
+            return pause_seconds
+        except SyncError as error:
+            if isinstance(error, NotAuthenticated):
+                self._credentials.were_refused()
             if self._link.is_up:
                 log.warning("link_down")
             self._link.set_down()

@@ -16,8 +16,12 @@ WANTED = "resend-wanted"
 
 
 def want(uow: UnitOfWork) -> None:
-    """Note the wish; it survives a restart."""
+    """Note the wish; it survives a restart.
+
+    What is consumed, and known to be by the cloud, is forgotten here: the same instance would pass for a repeat otherwise.
+    """
     uow.counters.set(RESEND_WANTED, 1)
+    uow.receptions.prune_finished(keep=0)
     uow.wake(WANTED)
 
 

@@ -173,7 +173,7 @@ def test_supervisors_need_no_credentials(css: NodeUnderTest, ess: EdgeUnderTest)
 def test_a_stopping_service_takes_no_work(css: NodeUnderTest) -> None:
     """503 before authentication, but health still answers (rest-api 1.2)."""
     css.put(M1, b"x")
-    css.doorway.is_draining = True
+    css.draining.begin()
     with nothing_changes(css):
         for method, target, actor in (
             ("GET", M1, None),

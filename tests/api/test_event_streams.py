@@ -11,7 +11,6 @@ import pytest
 from common.domain.errors import Unavailable
 from common.rest import event_stream
 from common.rest.feed import Feeds
-from common.rest.service import DRAIN
 from tests.support.event_source import EventSource
 from tests.support.node_under_test import EdgeUnderTest, Parts, an_ess, wait_until
 
@@ -220,8 +219,7 @@ def test_a_stopping_service_ends_streams_properly(ess: EdgeUnderTest, feeds: Fee
     ess.receive("a")
     for stream in streams:
         assert stream.names(1) == ["a"]
-    ess.doorway.is_draining = True
-    ess.wake(DRAIN)
+    ess.draining.begin()
 
     for stream in streams:
         stream.wait_for_end()

@@ -70,6 +70,16 @@ def test_unlimited_consumers_never_end(ess: EdgeUnderTest, operation: str) -> No
     assert status_of(ess, COPY) == "completelyReceived"
 
 
+@pytest.mark.parametrize("consumers", [-2, -(2**63), 2**63 - 1])
+def test_a_count_at_the_edge_of_its_range_never_ends(ess: EdgeUnderTest, consumers: int) -> None:
+    ess.receive("m1", consumers=consumers)
+    assert [mark(ess, COPY, operation) for operation in ("received", "consumed")] == [204, 204]
+    assert status_of(ess, COPY) == "completelyReceived"
+
+    ess.lose("m1", instance_id=2, consumers=consumers)
+    assert (mark(ess, COPY, "deleted"), status_of(ess, COPY)) == (204, "objdeleted")
+
+
 def test_a_newer_instance_restarts_the_counters(ess: EdgeUnderTest) -> None:
     ess.receive("m1", consumers=2)
     mark(ess, COPY, "consumed")

@@ -214,10 +214,12 @@ def test_an_edge_cannot_update_or_delete_what_the_cloud_owns(css: NodeUnderTest)
         assert tell(css, "data", INSTANCE, b"0123456789") == 409
 
 
-def test_a_deletion_of_something_unknown_is_fine(css: NodeUnderTest) -> None:
+def test_a_deletion_of_something_unknown_is_fine_and_only_remembered(css: NodeUnderTest) -> None:
     register(css)
+    assert tell(css, "delete", INSTANCE, announcement(deleted=True)) == 204
     with nothing_changes(css):
-        assert tell(css, "delete", INSTANCE, announcement(deleted=True)) == 204
+        assert tell(css, "update", INSTANCE - 1, announcement(instanceID=INSTANCE - 1)) == 409
+    assert css.holdings().rows["objects"] == []
 
 
 def test_an_update_of_an_unregistered_node_is_409(css: NodeUnderTest) -> None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from common.rest.service import DRAIN
 from common.runtime.clock import SystemClock
 from common.runtime.config.link import Link
 from tests.support.node_under_test import NodeUnderTest, Parts, a_css, request
@@ -125,8 +124,7 @@ def test_waiting_polls_hold_no_thread(css: NodeUnderTest) -> None:
 def test_a_stopping_cloud_answers_waiting_polls_at_once(css: NodeUnderTest) -> None:
     reply = css.send(waiting())
     time.sleep(0.1)
-    css.doorway.is_draining = True
-    css.wake(DRAIN)
+    css.draining.begin()
 
     answer = reply.result(SOON_SECONDS)
     assert answer is not None

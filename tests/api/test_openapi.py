@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route, Router
 
+from common.rest.auditing import RefusalLog
 from tests.support.node_under_test import EdgeUnderTest, NodeUnderTest, Parts
 from tests.support.requests_asgi import Reply
 from tests.support.requests_node import register
@@ -99,7 +100,9 @@ def test_no_method_is_served_that_is_not_described(node: NodeUnderTest) -> None:
 
 
 def test_every_route_is_described(node: NodeUnderTest) -> None:
-    router = node.doorway._app
+    refusals = node.doorway._app
+    assert isinstance(refusals, RefusalLog)
+    router = refusals._app
     assert isinstance(router, Router)
     paths = list(document(node)["paths"])
     for route in router.routes:

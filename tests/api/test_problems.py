@@ -76,7 +76,7 @@ def test_headers_of_the_refusal_stay(css: NodeUnderTest, ess: EdgeUnderTest) -> 
     headers = {"accept": PROBLEM, "range": "bytes=5-", "if-range": tag}
     reply = css.call("GET", f"{M1}/data", headers=headers)
     assert (reply.status, reply.headers["content-range"]) == (416, "bytes */1")
-    ess.doorway.is_draining = True
+    ess.draining.begin()
     reply = ess.call("GET", "/api/v1/objects/t/m1", headers={"accept": PROBLEM})
     assert (reply.status, reply.headers["retry-after"], reply.json()["title"]) == (503, "2", "Not possible right now")
 

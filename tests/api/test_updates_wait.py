@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from common.rest.service import DRAIN
 from common.runtime.clock import SystemClock
 from tests.support.node_under_test import EdgeUnderTest, Parts, an_ess, request
 from tests.support.requests_asgi import Call, Reply
@@ -161,8 +160,7 @@ def test_waiting_requests_hold_no_thread(ess: EdgeUnderTest) -> None:
 def test_a_stopping_service_answers_waiting_requests_at_once(ess: EdgeUnderTest) -> None:
     reply = ess.send(waiting())
     time.sleep(0.1)
-    ess.doorway.is_draining = True
-    ess.wake(DRAIN)
+    ess.draining.begin()
 
     assert answer(reply).status == 404
 

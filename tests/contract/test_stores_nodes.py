@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -137,11 +138,21 @@ def find_account(database: Database, app_key: str) -> Account | None:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_an_account_is_found_as_it_was_saved(database: Database, role: Role) -> None:
-    saved = replace(ACCOUNT, role=role)
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"expires_at_ms": NOW_MS + 1, "revoked_at_ms": NOW_MS + 2, "rotated_at_ms": NOW_MS + 3},
+        {"previous_secret_hash": "sha256$…", "previous_until_ms": NOW_MS + 4},
+    ],
+    ids=["plain", "ended", "rotated"],
+)
+def test_an_account_is_found_as_it_was_saved(database: Database, role: Role, terms: dict[str, Any]) -> None:
+    saved = replace(ACCOUNT, role=role, **terms)
     given(database, saved)
 
     assert find_account(database, "key-1") == saved
+    assert database.write(lambda uow: uow.accounts.find("key-1", lock=True)) == saved
     assert find_account(database, "KEY-1") is None
 
 
@@ -158,6 +169,30 @@ def test_accounts_are_listed_in_key_order(database: Database) -> None:
     given(database, *(replace(ACCOUNT, app_key=key) for key in reversed(in_order)))
 
     assert [account.app_key for account in database.read(lambda uow: uow.accounts.list_all())] == in_order
+
+
+def test_an_added_account_takes_its_key(database: Database) -> None:
+    assert database.write(lambda uow: uow.accounts.add(ACCOUNT))
+    assert not database.write(lambda uow: uow.accounts.add(replace(ACCOUNT, org="other")))
+
+    assert find_account(database, "key-1") == ACCOUNT
+
+
+def test_accounts_of_an_organization_come_in_pages_by_role_and_key(database: Database) -> None:
+    in_order = [
+        *[replace(ACCOUNT, app_key=key, role=Role.ADMIN) for key in ("Z", "b", "é")],
+        *[replace(ACCOUNT, app_key=key, role=Role.USER) for key in ("A", "a", "ß")],
+    ]
+    of_nobody = replace(ACCOUNT, app_key="root", org="", role=Role.SYNC_ADMIN)
+    given(database, *reversed(in_order), of_nobody, replace(ACCOUNT, app_key="x", org="other"))
+
+    def page(org: str, after: tuple[str, str] = ("", ""), limit: int = 100) -> list[Account]:
+        return database.read(lambda uow: uow.accounts.page_of_org(org, after=after, limit=limit))
+
+    assert page("acme") == in_order
+    assert page("acme", ("admin", "b"), 2) == in_order[2:4]
+    assert page("acme", ("user", "ß")) == []
+    assert page("") == [of_nobody]
 
 
 def test_removing_an_account_tells_whether_there_was_one(database: Database) -> None:

@@ -156,6 +156,8 @@ def test_objects_to_activate_are_own_inactive_ones_whose_time_has_come(database:
         timed("due", inactive=True, activation_time=past),
         timed("active", inactive=False, activation_time=past),
         timed("by hand", inactive=True),
+        timed("gone", ObjectStatus.DELETED, inactive=True, activation_time=past),
+        timed("used up", ObjectStatus.CONSUMED_BY_DESTINATION, inactive=True, activation_time=past),
         timed("later", inactive=True, activation_time=format_instant(NOW_MS + 60_000)),
     )
 

@@ -92,19 +92,6 @@ def test_registering_a_url_again_renews_its_secret_and_keeps_its_identity(databa
     assert (found.id, found.secret, found.format) == (1, "new", WebhookFormat.CLOUDEVENTS)
 
 
-def test_webhooks_of_an_organization_come_by_type_and_url_up_to_a_limit(database: Database) -> None:
-    register(
-        database,
-        a_webhook(1, "http://b"),
-        a_webhook(2, "http://a"),
-        a_webhook(3, "http://c", object_type="alarm"),
-        a_webhook(4, org="elsewhere"),
-    )
-
-    listed = database.read(lambda uow: uow.webhooks.list_of_org(ORG, 2))
-    assert [each.url for each in listed] == ["http://c", "http://a"]
-
-
 def test_events_of_one_object_are_called_in_order_one_at_a_time(database: Database) -> None:
     register(database, a_webhook())
     add(database, an_event(30), an_event(10), an_event(20))
@@ -350,7 +337,7 @@ def test_removing_a_webhook_drops_its_queue_and_nobody_elses(database: Database)
 
     database.write(lambda uow: uow.webhooks.remove(1))
 
-    assert [each.id for each in database.read(lambda uow: uow.webhooks.list_of_org(ORG, 10))] == [2]
+    assert [each.webhook.id for each in database.read(lambda uow: uow.webhooks.report_of_org(ORG))] == [2]
     assert dead(database) == []
     assert first_due(database) == {2: NOW_MS}
 

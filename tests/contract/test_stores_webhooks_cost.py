@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable
 
 import pytest
 
 from common.domain.webhooks import Webhook, WebhookEvent, WebhookFormat
 from common.sync.ports import Database, UnitOfWork
 from tests.support.builders import ORG, object_key
+from tests.support.costs import grows
 from tests.support.manual_clock import NOW_MS
 
 pytestmark = pytest.mark.parametrize(
     "place", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
 )
 
-FEW, MANY = 20, 6_000
-#: A scan would make it MANY / FEW.
-TOLERATED_FACTOR = 8
-RUNS = 40
-
 _ids = itertools.count(1)
-
-
-def best_seconds(database: Database, question: Callable[[UnitOfWork], object]) -> float:
-    def ask_often(uow: UnitOfWork) -> float:
-        times = []
-        for _ in range(RUNS):
-            started = time.perf_counter()
-            question(uow)
-            times.append(time.perf_counter() - started)
-        return min(times)
-
-    return database.write(ask_often)
-
-
-def grows(
-    database: Database, question: Callable[[UnitOfWork], object], fill: Callable[[UnitOfWork, int], None]
-) -> bool:
-    database.write(lambda uow: fill(uow, FEW))
-    with_few = best_seconds(database, question)
-    database.write(lambda uow: fill(uow, MANY))
-    return best_seconds(database, question) > TOLERATED_FACTOR * with_few
 
 
 def a_webhook(webhook_id: int, object_type: str = "model") -> Webhook:

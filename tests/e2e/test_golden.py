@@ -14,7 +14,10 @@ from tests.support.golden_trio import ORG, running_trio
 
 _GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
-SCENARIOS = frozenset(path.stem for path in (_GOLDEN / "scenarios").glob("*.json"))
+#: Played against the reference, and written from its description alone.
+_FOLDERS = (_GOLDEN / "scenarios", _GOLDEN / "ours")
+
+SCENARIOS = frozenset(path.stem for folder in _FOLDERS for path in folder.glob("*.json"))
 
 
 @pytest.mark.timeout(300)
@@ -30,6 +33,7 @@ def test_golden_transcripts_are_played_without_a_difference(database_url: str | 
                 sys.executable,
                 str(_GOLDEN / "run_transcripts.py"),
                 *(part for option, service in urls.items() for part in (option, service.base_url)),
+                *(part for folder in _FOLDERS for part in ("--scenarios", str(folder))),
                 *("--accounts", str(_GOLDEN / "accounts.reference.json")),
                 *("--org", ORG),
                 *("--jobs", "4"),

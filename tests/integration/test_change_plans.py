@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +14,13 @@ from common.domain.objects import ObjectStatus, SyncObject
 from common.store.changes import SqlChanges
 from common.store.migrate import create_all
 from common.store.postgres import open_postgres
-from common.store.session import Parameters, Row, Session
+from common.store.session import Session
 from common.store.sqlite import open_sqlite
-from common.store.sqlite_session import SqliteSession, open_reading
-from common.store.sqlite_session import _text as text_for_sqlite
-from common.store.statements import Statement
+from common.store.sqlite_session import open_reading
 from common.sync.ports import Database
 from tests.support.builders import ORG, an_object, object_key
 from tests.support.manual_clock import ManualClock
-from tests.support.query_plans import PlanProbe
+from tests.support.query_plans import DescribingSession, PlanProbe
 from tests.support.servers import PostgresServer
 
 FEW, MANY = 20, 6_000
@@ -92,27 +89,13 @@ def test_changes_are_found_by_their_numbers(probe: PlanProbe, name: str) -> None
     assert sum(scan.rows for scan in scans) <= most_rows, scans
 
 
-class _Describing(SqliteSession):
-    """Collects how SQLite goes about each statement."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self._described = connection
-        self.steps: list[str] = []
-
-    def fetch(self, statement: Statement, parameters: Parameters) -> Sequence[Row]:
-        described = self._described.execute(f"EXPLAIN QUERY PLAN {text_for_sqlite(statement)}", parameters)
-        self.steps += [step for *_, step in described]
-        return super().fetch(statement, parameters)
-
-
 def test_sqlite_finds_them_by_the_same_index(tmp_path: Path) -> None:
     path = tmp_path / "sync.db"
     create_all(path)
     with closing(open_sqlite(path, on_commit=lambda topics: None, clock=ManualClock())) as database:
         fill(database, 200)
     with closing(open_reading(path)) as connection:
-        session = _Describing(connection)
+        session = DescribingSession(connection)
         for question, _ in QUESTIONS.values():
             question(session)
 

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 import psycopg
 import pytest
 
-from common.domain.errors import Unavailable
+from common.domain.errors import OutcomeUnknown, Unavailable
 from common.store.migrate import create_all
 from common.store.postgres import PostgresDatabase, open_postgres
 from common.store.postgres_wakeups import _payloads_of, _topics_of
@@ -106,7 +106,7 @@ def test_a_commit_of_unknown_outcome_is_not_repeated(open_database: Open, url: s
         saving(f"n{len(attempts)}")(uow)
         terminate_backends(url)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(OutcomeUnknown):
         database.write(cut_off_at_the_end)
 
     assert len(attempts) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -14,11 +14,10 @@ from common.store.group_deliveries import SqlGroupDeliveries
 from common.store.groups import SqlGroups
 from common.store.labels import SqlLabels
 from common.store.nodes import SqlNodes
-from common.store.session import Session
 from common.sync.groups import Group
 from tests.support.builders import an_opening, members_of
 from tests.support.manual_clock import NOW_MS
-from tests.support.query_plans import PlanProbe
+from tests.support.query_plans import Questions, wasteful
 from tests.support.servers import PostgresServer
 from tests.support.store_places import create_postgres_schema
 
@@ -28,7 +27,7 @@ N1, N2 = NodeKey("acme", "edge", "n1"), NodeKey("acme", "edge", "n2")
 NODES = [N1, N2]
 
 #: What is asked, and how many of the rows below it may look at.
-QUESTIONS: dict[str, tuple[Callable[[Session], object], int]] = {
+QUESTIONS: Questions = {
     "labels of a node": (lambda session: SqlLabels(session).of_node(N1), 10),
     "labels of nodes": (lambda session: SqlLabels(session).of_nodes(NODES), 20),
     "label": (lambda session: SqlLabels(session).replace(N1, LabelSource.ADMIN, {"a": "1"}), 10),
@@ -82,20 +81,10 @@ def test_questions_look_at_what_they_are_about_even_by_plans_of_small_tables(url
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute((_GROUPS + _OBJECTS).format(first=1, last=3).encode())
         connection.execute(f"ANALYZE {_TABLES}".encode())
-        probe = PlanProbe(url)
-        for question, _ in QUESTIONS.values():
-            probe.scans(question)
-        connection.execute((_GROUPS + _OBJECTS).format(first=4, last=10_000).encode())
-        if is_analysed:
-            connection.execute(f"ANALYZE {_TABLES}".encode())
 
-    looked_at = {name: probe.scans(question) for name, (question, _) in QUESTIONS.items()}
-    probe.close()
+        def grow() -> None:
+            connection.execute((_GROUPS + _OBJECTS).format(first=4, last=10_000).encode())
+            if is_analysed:
+                connection.execute(f"ANALYZE {_TABLES}".encode())
 
-    wasteful = {
-        name: scans
-        for name, scans in looked_at.items()
-        if sum(scan.rows for scan in scans if scan.relation) > QUESTIONS[name][1]
-        or not all(scan.index or scan.node == "Bitmap Heap Scan" for scan in scans)
-    }
-    assert wasteful == {}
+        assert wasteful(url, QUESTIONS, grow) == {}

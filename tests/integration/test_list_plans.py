@@ -7,8 +7,7 @@ part of the promise.
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +23,13 @@ from common.domain.selection import START, ListPosition, PolicyService, Selectio
 from common.store.migrate import create_all
 from common.store.object_lists import SqlObjectLists
 from common.store.postgres import open_postgres
-from common.store.session import Parameters, Row, Session
+from common.store.session import Session
 from common.store.sqlite import open_sqlite
-from common.store.sqlite_session import SqliteSession, open_reading
-from common.store.sqlite_session import _text as text_for_sqlite
-from common.store.statements import Statement
+from common.store.sqlite_session import open_reading
 from common.sync.ports import Database
 from tests.support.builders import ORG, a_delivery, an_object, object_key
 from tests.support.manual_clock import ManualClock
-from tests.support.query_plans import PlanProbe
+from tests.support.query_plans import DescribingSession, PlanProbe
 from tests.support.servers import PostgresServer
 
 FEW, MANY = 20, 10_000
@@ -188,20 +185,6 @@ def test_the_last_page_costs_no_more_than_the_first(probe: PlanProbe) -> None:
         assert sum(scan.rows for scan in scans) <= 2 * PAGE, scans
 
 
-class _Describing(SqliteSession):
-    """Collects how SQLite goes about each statement."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self._described = connection
-        self.steps: list[str] = []
-
-    def fetch(self, statement: Statement, parameters: Parameters) -> Sequence[Row]:
-        described = self._described.execute(f"EXPLAIN QUERY PLAN {text_for_sqlite(statement)}", parameters)
-        self.steps += [step for *_, step in described]
-        return super().fetch(statement, parameters)
-
-
 #: Where SQLite, which keeps no statistics here, goes through the organization in the order of the list instead.
 IN_ORDER_ON_SQLITE = {"policies since": "ix_objects_policy", "expiring": None}
 
@@ -219,7 +202,7 @@ def sqlite_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_sqlite_finds_them_by_the_same_indexes(sqlite_path: Path, name: str) -> None:
     question = QUESTIONS[name]
     with closing(open_reading(sqlite_path)) as connection:
-        session = _Describing(connection)
+        session = DescribingSession(connection)
         SqlObjectLists(session).page(question.selection, START, PAGE)
 
     through_objects = [step for step in session.steps if step.startswith(("SCAN objects", "SEARCH objects"))]

@@ -10,6 +10,7 @@ from common.domain.instants import format_instant, parse_instant_ms
 from common.domain.metadata import Policy
 from common.domain.objects import ObjectStatus
 from common.runtime.timetable import Timetable
+from common.sync.records import FanOut
 from common.sync.sender import PeerAnswer
 from tests.support.sides import Side, key, node
 
@@ -196,3 +197,36 @@ def test_a_received_policy_is_marked_until_the_metadata_changes(cloud: Side) -> 
     assert (marked.is_policy_received, unmarked.is_policy_received) == (True, False)
     with pytest.raises(NotFound):
         cloud.database.write(lambda uow: cloud.lifecycle.mark_policy_received(uow, key("missing")))
+
+
+def test_an_object_deleted_before_its_activation_holds_up_nobody(cloud: Side) -> None:
+    cloud.register(N1)
+    for name in ("deleted", "other"):
+        cloud.put(name, inactive=True, activation_time=in_seconds(cloud, 60))
+    cloud.database.write(lambda uow: cloud.publisher.delete(uow, key("deleted")))
+    worker = timetable(cloud)
+    cloud.clock.advance(seconds=61)
+
+    worker.turn()
+
+    assert cloud.destinations("other") == {"n1": "delivering"}
+    assert cloud.destinations("deleted") == {"n1": "delivering"}
+
+
+def test_expiration_leaves_neither_data_nor_an_unfinished_fan_out(cloud: Side) -> None:
+    cloud.register(N1)
+    item = cloud.put(data=b"v1", expiration=in_seconds(cloud, 20))
+    assert item.payload is not None
+    name = item.payload.name
+    fan_out = FanOut(key(), item.instance, cloud.local.audience(item.meta), is_deliverable=True)
+    cloud.database.write(lambda uow: uow.fan_outs.add(fan_out))
+    turns = timetable(cloud)
+    turns.turn()
+
+    cloud.clock.advance(seconds=HOUR_SECONDS)
+    turns.turn()
+
+    assert cloud.find() is None
+    assert cloud.database.read(lambda uow: uow.fan_outs.find(key())) is None
+    with pytest.raises(NotFound):
+        cloud.database.read(lambda uow: uow.payloads.read_small(name))

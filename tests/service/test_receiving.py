@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import random
+
 import pytest
 
 from common.domain.errors import Ignored, InvalidRequest, ProtocolViolation
@@ -9,7 +11,9 @@ from common.domain.ids import cloud_of
 from common.domain.metadata import Metadata
 from common.domain.objects import ObjectStatus, Payload
 from common.domain.reception import Answer
-from tests.support.sides import ORG, Side, key
+from common.sync.receiver import Receiver
+from ess.workers.resend import want
+from tests.support.sides import ORG, Side, key, node
 
 CLOUD = cloud_of(ORG)
 
@@ -187,3 +191,60 @@ def test_an_empty_object_needs_no_transfer(edge: Side) -> None:
     update(edge, announced(10, size=0))
 
     assert shown(edge) == ("completelyReceived", 10)
+
+
+def test_what_was_consumed_is_shown_again_when_everything_is_wanted_again(edge: Side) -> None:
+    update(edge, announced(10))
+    complete(edge, 10)
+    consume(edge)
+    acknowledge(edge, 10, Answer.CONSUMED)
+    update(edge, announced(10))
+    as_a_repeat = shown(edge)
+    acknowledge(edge, 10, Answer.CONSUMED)
+
+    edge.database.write(want)
+    update(edge, announced(10))
+    complete(edge, 10, name="again")
+
+    assert as_a_repeat is None
+    assert shown(edge) == ("completelyReceived", 10)
+
+
+def test_what_the_cloud_does_not_know_to_be_consumed_is_not_shown_again(edge: Side) -> None:
+    update(edge, announced(10))
+    complete(edge, 10)
+    consume(edge)
+
+    edge.database.write(want)
+    update(edge, announced(10))
+
+    assert shown(edge) == ("objconsumed", 10)
+    assert owed(edge) == [Answer.CONSUMED]
+
+
+def test_an_update_overtaken_by_the_deletion_of_what_the_cloud_never_saw_is_ignored(cloud: Side) -> None:
+    origin = node("n1")
+    cloud.database.write(lambda uow: cloud.receiver.deletion_arrived(uow, key(), announced(6), origin))
+
+    with pytest.raises(Ignored):
+        cloud.database.write(lambda uow: cloud.receiver.update_arrived(uow, key(), announced(1), origin))
+
+    assert shown(cloud) is None
+    cloud.database.write(lambda uow: cloud.receiver.update_arrived(uow, key(), announced(7), origin))
+    assert shown(cloud) == ("partiallyreceived", 7)
+
+
+def test_data_that_comes_again_in_the_same_instance_is_not_written_where_the_first_copy_is_sealed(edge: Side) -> None:
+    edge.receiver = Receiver(edge.local, edge.clock.now_ms, random)
+    staged = []
+    for _ in range(2):
+        update(edge, announced(5))
+        reception = edge.database.read(lambda uow: uow.receptions.find(key()))
+        assert reception is not None
+        staged.append(reception.staged)
+        complete(edge, 5)
+        delete(edge, 5)
+        edge.database.write(lambda uow: edge.receiver.deletion_confirmed_by_application(uow, key()))
+
+    first, second = staged
+    assert first != second

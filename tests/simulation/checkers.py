@@ -67,24 +67,28 @@ def _at_cloud(world: World, model: Model) -> Iterator[str]:
     )
     for history in model.of_owner(""):
         item = _find(machine, history)
-        if (item.meta.version if item else None) != history.label and not (
-            item is not None and history.label is None and item.status is ObjectStatus.DELETED
+        if (
+            (item.meta.version if item else None) != history.label
+            and not (item is not None and history.label is None and item.status is ObjectStatus.DELETED)
+            and not (item is None and history.expires)
         ):
             yield f"{history.key} at its owner: {item}, not {history.label}"
         if item is not None and item.status is ObjectStatus.DELETED:
             yield f"{history.key}: its deletion is not complete"
         for edge in world.edges:
-            yield from _copy(world, history, item, edge)
+            yield from _copy(world, model, history, item, edge)
 
 
-def _copy(world: World, history: History, item: SyncObject | None, edge: Edge) -> Iterator[str]:
+def _copy(world: World, model: Model, history: History, item: SyncObject | None, edge: Edge) -> Iterator[str]:
     where = f"{history.key} at {edge.name}"
     copy = _find(edge.machine, history)
     reception = edge.machine.database.read(lambda uow: uow.receptions.find(history.key))
     delivery = _delivery(world.cloud_machine, history, edge.node)
-    is_addressed = item is not None and history.audiences[item.meta.version].includes(edge.node)
+    is_addressed = item is not None and model.is_destination(history, item.meta.version, edge.node)
+    if is_addressed is None:
+        is_addressed = delivery is not None
     if not is_addressed:
-        if copy is not None:
+        if copy is not None and not history.expires:
             yield f"{where}: still there as {copy.status} {copy.meta.version}"
         if delivery is not None:
             yield f"{where}: a delivery although it is not addressed: {delivery}"
@@ -92,7 +96,7 @@ def _copy(world: World, history: History, item: SyncObject | None, edge: Edge) -
     assert item is not None
     if delivery is None:
         yield f"{where}: no delivery"
-    elif item.status is ObjectStatus.NOT_READY:
+    elif not item.is_deliverable:
         if delivery.state is not DeliveryState.WAITING or delivery.instance != item.instance:
             yield f"{where}: {delivery} of an object that is not ready"
     elif reception is None and edge.machine.wipes and delivery.state is DeliveryState.CONSUMED:
@@ -160,7 +164,7 @@ def _open_ends(uow: UnitOfWork, world: World, model: Model, name: str, peers: li
     for reception in uow.receptions.list_fetching(10):
         if _has_no_end(world, model.histories[reception.object]):
             continue
-        yield f"{name}: fetching {reception.object} {reception.meta.version} {reception.coverage.to_list()}"
+        yield f"{name}: fetching {reception.object} {reception.meta.version} {reception.coverage.ranges}"
     fan_out = uow.fan_outs.next()
     if fan_out is not None:
         yield f"{name}: {fan_out}"
@@ -169,7 +173,7 @@ def _open_ends(uow: UnitOfWork, world: World, model: Model, name: str, peers: li
 def _has_no_end(world: World, history: History) -> bool:
     """Can the data of what was announced not be had any more, and nothing newer be announced yet?"""
     owned = _find(world.machine_of(history.owner), history)
-    return history.is_lost or (owned is not None and owned.status is ObjectStatus.NOT_READY)
+    return history.is_lost or history.expires or (owned is not None and not owned.is_deliverable)
 
 
 def leaks(world: World) -> list[str]:

@@ -3,4 +3,7 @@
 from __future__ import annotations
 
 #: Seed to what went wrong.
-REGRESSIONS: dict[int, str] = {}
+REGRESSIONS: dict[int, str] = {
+    401: "an update that arrives after the deletion of an object the cloud never saw is fetched for ever",
+    638: "data that was withdrawn and comes again in the same instance cannot be written where the first copy is sealed",
+}

@@ -9,14 +9,17 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from common.domain.addressing import GROUP_TYPE
 from common.domain.ids import NodeKey, ObjectKey
 from common.runtime import housekeeping
 from tests.simulation import checkers
 from tests.simulation.adversary import Adversary
 from tests.simulation.model import Model
-from tests.simulation.workload import TYPES, Application, Publisher
+from tests.simulation.workload import TYPES, Administrator, Application, Publisher
 from tests.simulation.world import ORG, Edge, OpenDatabase, World, scaled_down
 from tests.support.manual_clock import NOW_MS
+
+_GROUP = "g"
 
 _TROUBLED_SECONDS = 120.0
 #: The longest retry is an hour, and a clock may have gone wrong just after it began.
@@ -66,6 +69,7 @@ class _Story:
         self._bugs = bugs
         self._model = Model()
         self._publishers: list[Publisher] = []
+        self._administrators: list[Administrator] = []
         self._applications: dict[str, Application] = {}
 
     def play(self) -> None:
@@ -78,6 +82,7 @@ class _Story:
             world.start_replica(index)
         adversary = Adversary(world, Random(random.random()), self._lose)
         self._start_edges()
+        self._start_administrator()
         self._start_publishers(nodes)
         self._start_applications()
         world.scheduler.start("adversary", adversary.run)
@@ -102,6 +107,7 @@ class _Story:
             if (
                 until_settled
                 and all(p.is_done for p in self._publishers)
+                and all(a.is_done for a in self._administrators)
                 and not checkers.unsettled(world, self._model)
             ):
                 return
@@ -127,12 +133,20 @@ class _Story:
         if edge.process is None:
             self._world.start_edge(edge)
 
+    def _start_administrator(self) -> None:
+        """Of the one group there is."""
+        administrator = Administrator(self._world, self._model, _GROUP, Random(self._random.random()))
+        self._administrators.append(administrator)
+        definitions = self._random.randint(1, 6)
+        self._world.scheduler.start("administrator", lambda: administrator.run(definitions))
+
     def _start_publishers(self, nodes: list[NodeKey]) -> None:
         random, world = self._random, self._world
         audiences: list[dict[str, Any]] = [
             {},
             {"destinationType": "camera"},
             {"destinationType": "robot"},
+            {"destinationType": GROUP_TYPE, "destinationID": _GROUP},
             *({"destinationType": node.type, "destinationID": node.id} for node in nodes),
             {
                 "destinationsList": [

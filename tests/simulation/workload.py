@@ -8,8 +8,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from common.domain.addressing import Audience, AudienceKind
+from common.domain.addressing import GROUP_TYPE, Audience, AudienceKind, group_audience
 from common.domain.ids import NodeKey, ObjectKey
+from common.domain.instants import format_instant
+from common.domain.objects import ObjectStatus
 from tests.simulation.model import History, Model
 from tests.simulation.network import Answer, NobodyThere
 from tests.simulation.world import ORG, Edge, World, digest_of
@@ -40,11 +42,16 @@ class Publisher:
             self._world.scheduler.sleep(self._random.expovariate(1 / self._pace_seconds))
             if self._history.is_lost:
                 break
-            action = self._random.choices(
-                [self._put, self._put_in_two_steps, self._put_metadata_only, self._replace_data, self._delete],
-                [8, 5, 3, 3, 4],
-            )[0]
-            action()
+            actions = {
+                self._put: 8,
+                self._put_in_two_steps: 5,
+                self._put_metadata_only: 3,
+                self._replace_data: 3,
+                self._delete: 4,
+            }
+            if not self._history.owner:
+                actions |= {self._put_inactive: 3, self._put_for_a_time: 1, self._place: 4}
+            self._random.choices(list(actions), list(actions.values()))[0]()
         self.is_done = True
 
     def _put(self) -> None:
@@ -59,6 +66,40 @@ class Publisher:
     def _put_in_two_steps(self) -> None:
         if self._put_object(None):
             self._replace_data()
+
+    def _put_inactive(self) -> None:
+        """Activated by the clock, by hand, or by a later version."""
+        if self._random.random() < 0.5:
+            self._put_timed(inactive=True, activationTime=self._soon())
+        elif self._put_object(self._new_data(), inactive=True) and self._random.random() < 0.7:
+            self._world.scheduler.sleep(self._random.uniform(0, 5))
+            if self._random.random() < 0.3:
+                self._replace_data()
+            self._insist("PUT", "/activate")
+
+    def _put_for_a_time(self) -> None:
+        self._history.expires = True
+        self._put_timed(expiration=self._soon())
+
+    def _put_timed(self, **members: Any) -> None:
+        """A time that has passed, by some clock, when a request is repeated is refused: whether it was stored before stays open."""
+        if not self._put_object(self._new_data(), **members):
+            self._put_object(self._new_data())
+
+    def _soon(self) -> str:
+        return format_instant(self._world.cloud_machine.clock.now_ms() + self._random.choice([5_000, 20_000, 60_000]))
+
+    def _place(self) -> None:
+        """Only nodes that have registered can be named; whether they all have decides the answer."""
+        history = self._history
+        if history.label is None:
+            return
+        edges = self._world.edges
+        nodes = frozenset(edge.node for edge in self._random.sample(edges, self._random.randint(0, len(edges))))
+        history.may_be_placed(history.label, nodes)
+        body = json.dumps([f"{node.type}:{node.id}" for node in sorted(nodes)]).encode()
+        if self._insist("PUT", "/destinations", body) == 204:
+            history.placed = nodes
 
     def _put_metadata_only(self) -> None:
         self._put_object(None, metaOnly=True)
@@ -78,7 +119,7 @@ class Publisher:
         if self._history.label is None:
             return
         assert self._insist("DELETE", "") in (204, 404, 400) or self._history.is_lost
-        self._history.label = self._history.digest = None
+        self._history.label = self._history.digest = self._history.placed = None
 
     def _put_object(self, data: bytes | None, **members: Any) -> bool:
         history = self._history
@@ -87,6 +128,7 @@ class Publisher:
         addressing = self._random.choice(self._audiences)
         digest = None if data is None else digest_of(data)
         history.may_appear(label, _audience(addressing, history), digest)
+        history.comes_again = history.comes_again or addressing.get("destinationType") == GROUP_TYPE
         if members.get("metaOnly") and history.digest is not None:
             history.may_appear(label, _audience(addressing, history), history.digest)
         meta = {
@@ -102,7 +144,7 @@ class Publisher:
             body["data"] = base64.b64encode(data).decode()
         if self._insist("PUT", "", json.dumps(body).encode()) != 204:
             return False
-        history.label = label
+        history.label, history.placed = label, None
         if not members.get("metaOnly"):
             history.digest = digest
         self._check_stored()
@@ -135,6 +177,8 @@ class Publisher:
             return
         machine = self._world.machine_of(history.owner)
         item = machine.database.read(lambda uow: uow.objects.find(history.key))
+        if history.expires and (item is None or item.status is ObjectStatus.DELETED):
+            return
         assert item is not None, f"{history.key}: acknowledged, but not there"
         assert item.meta.version == history.label, f"{history.key}: {item.meta.version} instead of {history.label}"
         digest = item.payload.digest if item.payload else None
@@ -208,12 +252,12 @@ class Application:
         assert instance >= self._newest.get(key, 0), f"{where} goes back from {self._newest[key]} to {instance}"
         self._newest[key] = instance
         told = (key, instance, meta["deleted"])
-        assert told not in self._used_up, f"{where}: {instance} again, after it was acknowledged"
         history = self._model.histories.get(key)
         assert history is not None, f"{where} was never published"
+        assert told not in self._used_up or history.comes_again, f"{where}: {instance} again, after it was acknowledged"
         if self._edge is not None and not meta["deleted"]:
-            audience = history.audiences[meta["version"]]
-            assert audience.includes(self._edge.node), f"{where}: {meta['version']} is not addressed to it"
+            is_for_it = self._model.may_see(history, meta["version"], self._edge.node)
+            assert is_for_it, f"{where}: {meta['version']} is not addressed to it"
 
     def _use(self, key: ObjectKey, meta: dict[str, Any]) -> None:
         path, instance = f"{key.type}/{key.id}", meta["instanceID"]
@@ -248,6 +292,35 @@ class Application:
         return self._edge.name if self._edge else "cloud"
 
 
+class Administrator:
+    """Defines a group anew from time to time."""
+
+    def __init__(self, world: World, model: Model, name: str, random: Random) -> None:
+        self._world = world
+        self._model = model
+        self._name = name
+        self._random = random
+        self.is_done = False
+
+    def run(self, definitions: int) -> None:
+        for _ in range(definitions):
+            edges = self._world.edges
+            members = frozenset(edge.node for edge in self._random.sample(edges, self._random.randint(0, len(edges))))
+            self._model.ever_members.setdefault(self._name, set()).update(members)
+            body = json.dumps({"members": [f"{node.type}:{node.id}" for node in sorted(members)]}).encode()
+            while not self._is_defined(body):
+                self._world.scheduler.sleep(self._random.uniform(0.2, 3))
+            self._model.members[self._name] = members
+            self._world.scheduler.sleep(self._random.expovariate(1 / 15))
+        self.is_done = True
+
+    def _is_defined(self, body: bytes) -> bool:
+        try:
+            return self._world.administer("PUT", f"groups/{ORG}/{self._name}", body).status == 204
+        except NobodyThere:
+            return False
+
+
 def _is_kept(label: str) -> bool:
     """Some versions are never consumed."""
     return int(label.rpartition(".")[2]) % 3 == 0
@@ -259,6 +332,8 @@ def _audience(addressing: dict[str, Any], history: History) -> Audience:
     if "destinationsList" in addressing:
         nodes = tuple(NodeKey(ORG, *text.split(":")) for text in addressing["destinationsList"])
         return Audience(ORG, AudienceKind.LIST, nodes=nodes)
+    if addressing.get("destinationType") == GROUP_TYPE:
+        return group_audience(ORG, addressing["destinationID"])
     if "destinationID" in addressing:
         return Audience(ORG, AudienceKind.NODE, addressing["destinationType"], addressing["destinationID"])
     if "destinationType" in addressing:

@@ -21,6 +21,7 @@ from common.runtime.config.link import Link as LinkSettings
 from common.runtime.config.listening import Listening
 from common.runtime.config.storage import Storage
 from common.sync import fan_out as fan_outs
+from common.sync import reviews
 from common.sync.ports import Database
 from css import app as css_app
 from css.config import CssConfig
@@ -181,6 +182,10 @@ class World:
         """A request of an application of the cloud; `path` comes behind the organization. Raises NobodyThere."""
         return self._ask(self.any_replica(), "app cloud", method, f"/api/v1/objects/{ORG}/{path}", body, headers)
 
+    def administer(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """A request of an administrator of the cloud; `path` comes behind the version. Raises NobodyThere."""
+        return self._ask(self.any_replica(), "admin cloud", method, f"/api/v1/{path}", body, None)
+
     def ask_edge(
         self, edge: Edge, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> Answer:
@@ -231,6 +236,7 @@ def scaled_down(*, inline_fan_out_nodes: int, page: int) -> Iterator[None]:
     with (
         patch.object(fan_outs, "INLINE_FAN_OUT_NODES", inline_fan_out_nodes),
         patch.object(fan_out, "PAGE", page),
+        patch.object(reviews, "PAGE", page),
         patch.object(polling, "MAX_ITEMS", 4),
         patch.object(fetcher, "LARGE_BYTES", 300),
         patch.object(intake, "_BATCH_BYTES", 30),

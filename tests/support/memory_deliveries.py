@@ -199,6 +199,9 @@ class MemoryFanOutStore:
     def find(self, key: ObjectKey) -> FanOut | None:
         return self._fan_outs.find(key)
 
+    def hold_of_org(self, org: str) -> None:
+        pass
+
     def advance(self, key: ObjectKey, after: NodeKey) -> None:
         if fan_out := self._fan_outs.find(key):
             self._fan_outs.put(key, replace(fan_out, after=after))

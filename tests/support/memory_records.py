@@ -65,8 +65,12 @@ class MemoryObjectStore:
         return [(parse_instant_ms(o.meta.expiration), o.key) for o in own]
 
     def _activations(self) -> list[tuple[int, ObjectKey]]:
-        own = [o for o in self._objects if o.is_own and o.meta.inactive and o.meta.activation_time]
-        return [(parse_instant_ms(o.meta.activation_time), o.key) for o in own]
+        sending = [o for o in self._objects if o.is_own and o.status in SENDING]
+        return [
+            (parse_instant_ms(o.meta.activation_time), o.key)
+            for o in sending
+            if o.meta.inactive and o.meta.activation_time
+        ]
 
     def count_own(self) -> int:
         return sum(each.is_own and each.status is not ObjectStatus.DELETED for each in self._objects)
@@ -76,7 +80,7 @@ class MemoryNodeStore:
     def __init__(self, tables: MemoryTables) -> None:
         self._nodes = tables.nodes
 
-    def find(self, key: NodeKey) -> Node | None:
+    def find(self, key: NodeKey, *, lock: bool = False) -> Node | None:
         return self._nodes.find(key)
 
     def save(self, node: Node) -> None:
@@ -224,8 +228,14 @@ class MemoryAccountStore:
     def __init__(self, tables: MemoryTables) -> None:
         self._accounts = tables.accounts
 
-    def find(self, app_key: str) -> Account | None:
+    def find(self, app_key: str, *, lock: bool = False) -> Account | None:
         return self._accounts.find(app_key)
+
+    def add(self, account: Account) -> bool:
+        if account.app_key in self._accounts:
+            return False
+        self._accounts.put(account.app_key, account)
+        return True
 
     def save(self, account: Account) -> None:
         self._accounts.put(account.app_key, account)
@@ -236,8 +246,20 @@ class MemoryAccountStore:
     def list_all(self) -> list[Account]:
         return sorted(self._accounts, key=lambda account: account.app_key)
 
+    def page_of_org(self, org: str, *, after: tuple[str, str], limit: int) -> list[Account]:
+        found = [each for each in self._accounts if each.org == org and _place(each) > _encoded(after)]
+        return sorted(found, key=_place)[:limit]
+
     def is_empty(self) -> bool:
         return not list(self._accounts)
+
+
+def _place(account: Account) -> tuple[bytes, ...]:
+    return _encoded((account.role.value, account.app_key))
+
+
+def _encoded(after: tuple[str, str]) -> tuple[bytes, ...]:
+    return tuple(part.encode() for part in after)
 
 
 class MemoryCounterStore:

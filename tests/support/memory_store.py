@@ -14,8 +14,10 @@ from common.domain.addressing import Audience, audience_of
 from common.domain.errors import Unavailable
 from common.domain.metadata import Metadata
 from common.sync.ports import Clock, UnitOfWork
+from tests.support.memory_audit import MemoryAuditStore
 from tests.support.memory_changes import MemoryChangeStore
 from tests.support.memory_deliveries import MemoryDeliveryStore, MemoryFanOutStore
+from tests.support.memory_enrolment import MemoryEnrolmentStore
 from tests.support.memory_groups import (
     MemoryGroupDeliveryStore,
     MemoryGroupStore,
@@ -24,6 +26,7 @@ from tests.support.memory_groups import (
     MemoryReviewStore,
 )
 from tests.support.memory_object_lists import MemoryObjectListStore
+from tests.support.memory_quotas import MemoryQuotaStore, MemoryUsageStore
 from tests.support.memory_records import (
     MemoryAccountStore,
     MemoryCounterStore,
@@ -58,8 +61,12 @@ class MemoryUnitOfWork:
         self.payloads = MemoryPayloadIndex(tables)
         self.uploads = MemoryUploadStore(tables)
         self.accounts = MemoryAccountStore(tables)
+        self.audit = MemoryAuditStore(tables)
         self.access_lists = MemoryAccessListStore(tables)
         self.organizations = MemoryOrganizationStore(tables)
+        self.quotas = MemoryQuotaStore(tables)
+        self.usage = MemoryUsageStore(tables)
+        self.enrolment = MemoryEnrolmentStore(tables)
         self.webhooks = MemoryWebhookStore(tables)
         self.webhook_queue = MemoryWebhookQueue(tables)
         self.counters = MemoryCounterStore(tables)

@@ -12,8 +12,11 @@ from common.domain.labels import LabelSource
 from common.domain.nodes import Node
 from common.domain.objects import SyncObject
 from common.domain.organizations import Organization
+from common.domain.quotas import QuotaOverride
 from common.domain.reception import Reception
 from common.sync.access_lists import AccessList
+from common.sync.audit import AuditEntry
+from common.sync.enrolment import Authority, EnrolmentToken, NodeCertificate
 from common.sync.groups import Group, PlacementEngine, Review
 from common.sync.records import Account, FanOut, Upload
 from tests.support.memory_webhook_rows import Line, Queued, Registration
@@ -99,10 +102,17 @@ class MemoryTables:
         self.discarded: Table[str, tuple[str, int]] = Table(self.journal)
         self.uploads: Table[ObjectKey, Upload] = Table(self.journal)
         self.accounts: Table[str, Account] = Table(self.journal)
+        #: Position to entry.
+        self.audit: Table[int, AuditEntry] = Table(self.journal)
         self.access_entries: Table[tuple[AccessList, UserType, str], tuple[AccessList, AccessEntry]] = Table(
             self.journal
         )
         self.organizations: Table[str, Organization] = Table(self.journal)
+        self.quotas: Table[str, QuotaOverride] = Table(self.journal)
+        self.authorities: Table[str, Authority] = Table(self.journal)
+        #: Organization and token, organization and fingerprint.
+        self.enrolment_tokens: Table[tuple[str, str], EnrolmentToken] = Table(self.journal)
+        self.node_certificates: Table[tuple[str, str], NodeCertificate] = Table(self.journal)
         self.webhooks: Table[int, Registration] = Table(self.journal)
         self.webhook_lines: Table[tuple[int, ObjectKey], Line] = Table(self.journal)
         self.webhook_events: Table[int, Queued] = Table(self.journal)

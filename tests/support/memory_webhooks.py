@@ -30,9 +30,6 @@ class MemoryWebhookStore:
     def remove(self, webhook_id: int) -> None:
         remove(self._tables, webhook_id)
 
-    def list_of_org(self, org: str, limit: int) -> list[Webhook]:
-        return [each.webhook for each in self._of_org(org)][:limit]
-
     def report_of_org(self, org: str) -> list[QueueReport]:
         return [self._report(each) for each in self._of_org(org)]
 

@@ -24,20 +24,22 @@ from common.domain.ids import NodeKey, ObjectKey, cloud_of
 from common.domain.metadata import Metadata
 from common.domain.objects import Payload
 from common.domain.publishing import LocalNode
-from common.rest.doorway import Doorway
+from common.rest.service import Service
 from common.runtime import serving
 from common.runtime.authentication.dummy import DummyAuthenticator, DummyLists
 from common.runtime.config.identity import Identity
 from common.runtime.config.limits import Limits
 from common.runtime.config.link import Link
 from common.runtime.config.listening import Listening
+from common.runtime.config.load import Load
+from common.runtime.config.oidc import OidcSettings
 from common.runtime.config.storage import Storage
 from common.runtime.hub import Hub
 from common.store.objects import AudienceOf
 from common.sync.authentication import Authenticator
+from common.sync.payload_names import payload_name
 from common.sync.payloads import PayloadStore
 from common.sync.ports import Clock, Database
-from common.sync.publisher import payload_name
 from common.sync.receiver import Receiver
 from css import app as css_app
 from css.config import CssConfig
@@ -80,6 +82,8 @@ class Parts:
     small_payload_bytes: int = 1024
     #: None: the development authenticator, with LISTS.
     authenticator: Callable[[Database], Authenticator] | None = None
+    oidc: OidcSettings = field(default_factory=OidcSettings)
+    load: Load = field(default_factory=Load)
 
 
 class NodeUnderTest:
@@ -88,10 +92,11 @@ class NodeUnderTest:
     #: How long a client on the port may take for the head of a request.
     head_seconds = 2.0
 
-    def __init__(self, parts: Parts, doorway: Doorway, database: Database, hub: Hub) -> None:
+    def __init__(self, parts: Parts, service: Service, database: Database, hub: Hub) -> None:
         self.parts = parts
-        self.app: ASGIApp = doorway
-        self.doorway = doorway
+        self.app: ASGIApp = service.doorway
+        self.doorway = service.doorway
+        self.draining = service.draining
         self.database = database
         self.payloads = parts.payloads
         self.address = ("", 0)
@@ -144,8 +149,8 @@ class NodeUnderTest:
         """The node on a free port of 127.0.0.1, at `address`, as the product's server serves it."""
         listener = serving.listen_tcp("127.0.0.1", 0, None)
         # Built as `serve_until_stopped` builds it, which listens to signals and so runs in a main thread only.
-        limits = serving.ServingLimits(drain_seconds=1, head_seconds=self.head_seconds)
-        server = serving._Server(serving._config(self.app, listener, limits))
+        limits = serving.ServingLimits(drain_seconds=1, head_seconds=self.head_seconds, load=self.parts.load)
+        server = serving._Server(serving._config(self.app, listener, limits, serving._protocol(limits)))
         running = asyncio.run_coroutine_threadsafe(server.serve([listener.socket]), self._loop)
         try:
             self.address = listener.socket.getsockname()
@@ -226,9 +231,16 @@ def a_css(parts: Parts, org: str = "") -> NodeUnderTest:
     """A CSS of many organizations, or of the one it is configured for."""
     hub = Hub()
     database = parts.open_database(on_commit=hub.publish, clock=parts.clock)
-    config = CssConfig(identity=Identity(org_id=org), limits=parts.limits, link=parts.link, storage=_storage(parts))
+    config = CssConfig(
+        identity=Identity(org_id=org),
+        oidc=parts.oidc,
+        load=parts.load,
+        limits=parts.limits,
+        link=parts.link,
+        storage=_storage(parts),
+    )
     css = css_app.build(config, database, parts.payloads, _authenticator(parts, database), hub, parts.clock)
-    return NodeUnderTest(parts, css.doorway, database, hub)
+    return NodeUnderTest(parts, css, database, hub)
 
 
 def an_ess(parts: Parts) -> EdgeUnderTest:
@@ -237,6 +249,8 @@ def an_ess(parts: Parts) -> EdgeUnderTest:
     database = parts.open_database(on_commit=hub.publish, clock=parts.clock, audience_of=_LOCAL.audience)
     config = EssConfig(
         identity=Identity(destination_type=NODE.type, destination_id=NODE.id, org_id=ORG),
+        oidc=parts.oidc,
+        load=parts.load,
         listening=Listening(),
         limits=parts.limits,
         link=parts.link,
@@ -244,7 +258,7 @@ def an_ess(parts: Parts) -> EdgeUnderTest:
     )
     client = CloudClient("http://127.0.0.1:9", NODE, "", "", verify=False, timeouts=Timeouts(1, 1))
     ess = ess_app.build(config, database, parts.payloads, _authenticator(parts, database), client, hub, parts.clock)
-    return EdgeUnderTest(parts, ess.doorway, database, hub)
+    return EdgeUnderTest(parts, ess, database, hub)
 
 
 def cloud_metadata(key: ObjectKey, **members: Any) -> Metadata:

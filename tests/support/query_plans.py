@@ -1,9 +1,11 @@
-"""How PostgreSQL answers what the stores ask: which indexes it uses, and how many rows it looks at on the way."""
+"""How databases answer what the stores ask: which indexes they use, and how many rows they look at on the way."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,9 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from common.store.postgres_session import PostgresSession, connect
-from common.store.session import Parameters
+from common.store.session import Parameters, Row, Session
+from common.store.sqlite_session import SqliteSession
+from common.store.sqlite_session import _text as text_for_sqlite
 from common.store.statements import Statement
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -50,6 +54,39 @@ class PlanProbe:
         finally:
             session.roll_back()
         return session.scans
+
+
+#: What is asked, and how many rows it may look at.
+Questions = Mapping[str, tuple[Callable[[Session], object], int]]
+
+
+def wasteful(url: str, questions: Questions, grow: Callable[[], None]) -> dict[str, list[Scan]]:
+    """Those that look at more rows than they may or read a whole table, by plans that were made before `grow`."""
+    with closing(PlanProbe(url)) as probe:
+        for question, _ in questions.values():
+            probe.scans(question)
+        grow()
+        looked_at = {name: probe.scans(question) for name, (question, _) in questions.items()}
+    return {
+        name: scans
+        for name, scans in looked_at.items()
+        if sum(scan.rows for scan in scans if scan.relation) > questions[name][1]
+        or not all(scan.index or scan.node == "Bitmap Heap Scan" for scan in scans)
+    }
+
+
+class DescribingSession(SqliteSession):
+    """Collects how SQLite goes about each statement."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._described = connection
+        self.steps: list[str] = []
+
+    def fetch(self, statement: Statement, parameters: Parameters) -> Sequence[Row]:
+        described = self._described.execute(f"EXPLAIN QUERY PLAN {text_for_sqlite(statement)}", parameters)
+        self.steps += [step for *_, step in described]
+        return super().fetch(statement, parameters)
 
 
 class _Explaining(PostgresSession):

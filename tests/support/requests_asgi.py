@@ -42,6 +42,8 @@ class Call:
     #: The client takes the head of the reply and then nothing more until it hangs up.
     reads_slowly: bool = False
     is_answered: bool = False
+    #: Address and port.
+    client: tuple[str, int] = ("127.0.0.1", 40000)
     #: How many pieces the application has asked for so far.
     pieces_taken: int = 0
     #: Set when the client hangs up, or has its reply.
@@ -93,7 +95,7 @@ class Call:
             "query_string": query.encode(),
             "root_path": "",
             "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
-            "client": ("127.0.0.1", 40000),
+            "client": self.client,
             "server": ("127.0.0.1", 8080),
             "state": {},
         }

@@ -43,6 +43,11 @@ class RawConnection:
             return Reply(status, headers, b"")
         return Reply(status, headers, self._file.read(int(headers["content-length"])))
 
+    def wait_to_continue(self) -> None:
+        """The server has seen the head of a request with `Expect: 100-continue` and wants its body."""
+        assert self._file.readline().startswith(b"HTTP/1.1 100 ")
+        assert self._file.readline() == b"\r\n"
+
     def _headers(self) -> Iterator[tuple[str, str]]:
         while line := self._file.readline().strip():
             name, _, value = line.decode("latin-1").partition(":")

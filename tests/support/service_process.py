@@ -43,6 +43,8 @@ class Service:
         self.settings = dict(settings)
         #: What is passed to `subprocess.Popen` beyond the command.
         self.process_options: dict[str, object] = {}
+        #: Variables of its environment beyond the usual ones.
+        self.variables: dict[str, str] = {}
         self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
@@ -174,7 +176,13 @@ class Service:
     def _environment(self) -> dict[str, str]:
         # The services of this tree, wherever the environment has its own from.
         path = os.environ.get("PATH", os.defpath)
-        return {"PATH": path, "PYTHONPATH": str(_ROOT), "HOME": str(self.directory), "LC_ALL": "C.UTF-8"}
+        return {
+            "PATH": path,
+            "PYTHONPATH": str(_ROOT),
+            "HOME": str(self.directory),
+            "LC_ALL": "C.UTF-8",
+            **self.variables,
+        }
 
     def _accepts_connections(self) -> bool:
         path, url = self.socket_path, httpx.URL(self.base_url)

@@ -8,13 +8,10 @@ from common.domain.ids import NodeKey, ObjectKey
 from common.domain.metadata import Metadata
 from common.domain.objects import SyncObject
 from common.domain.publishing import LocalNode, completed
-from common.sync.fan_out import FanOuts
-from common.sync.lifecycle import Lifecycle
-from common.sync.placement import Placement
-from common.sync.publisher import Publisher, PutObject
-from common.sync.receiver import Receiver
+from common.sync.engine import Engine
 from common.sync.reviews import Reviews
-from common.sync.sender import Outgoing, Sender
+from common.sync.revision import PutObject
+from common.sync.sender import Outgoing
 from css.services.registration import Registration
 from tests.support.manual_clock import NOW_MS, ManualClock
 from tests.support.memory_store import MemoryDatabase
@@ -40,14 +37,15 @@ class Side:
     def __post_init__(self) -> None:
         self.woken: set[str] = set()
         self.database = MemoryDatabase(on_commit=self.woken.update, clock=self.clock, audience_of=self.local.audience)
-        self.fan_outs = FanOuts(self.local, self.clock.now_ms)
         self.reviews = Reviews(self.clock.now_ms)
         published = self.reviews.policy_published if self.local.is_cloud else None
-        self.publisher = Publisher(self.local, self.fan_outs, self.clock.now_ms, published)
-        self.lifecycle = Lifecycle(self.fan_outs, self.clock.now_ms)
-        self.placement = Placement(self.fan_outs, self.clock.now_ms)
-        self.sender = Sender(self.local, self.clock.now_ms, lambda: 0.5)
-        self.receiver = Receiver(self.local, self.clock.now_ms, lambda: 0.5)
+        engine = Engine(self.local, self.clock.now_ms, lambda: 0.5, lambda: "token", published=published)
+        self.fan_outs = engine.fan_outs
+        self.publisher = engine.publisher
+        self.lifecycle = engine.lifecycle
+        self.placement = engine.placement
+        self.sender = engine.sender
+        self.receiver = engine.receiver
         self.registration = Registration(self.clock.now_ms)
 
     def put(self, name: str = "o1", data: bytes | None = b"v1", **meta: object) -> SyncObject:

@@ -53,7 +53,10 @@ def ess(conf: Path, **settings: str) -> Loaded[EssConfig]:
         ),
         ({"OrgID": "a b"}, "OrgID: is 'a b', which is not a valid name"),
         ({"AuthenticationHandler": "open"}, "AuthenticationHandler: is 'open', which is not one of the choices"),
-        ({"ListeningType": "unix"}, "ListeningType: is unix, which an ESS only has; write secure, unsecure or both"),
+        (
+            {"ListeningType": "unix"},
+            "ListeningAddress: is required with ListeningType unix; write the path of the socket",
+        ),
         ({"ListeningType": "tls"}, "ListeningType: is 'tls', which is not one of the choices"),
         (
             {"ListeningType": "secure", "ServerKey": "-----BEGIN X"},

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,38 @@ def write(root: Path, uri: str, *pieces: bytes) -> None:
 
 def everything(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*")}
+
+
+def test_a_file_is_durable_before_it_has_its_name_and_its_name_on_return(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def note_fsync(descriptor: int) -> None:
+        steps.append("sync directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync file")
+        fsync(descriptor)
+
+    def note_rename(*names: str, **directories: Any) -> None:
+        steps.append("rename")
+        rename(*names, **directories)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "rename", note_rename)
+
+    write(root, f"file://{root}/f")
+    assert steps == ["sync file", "rename", "sync directory"]
+
+    steps.clear()
+    DataDirectory(root).remove(f"file://{root}/f")
+    assert steps == ["sync directory"]
+
+
+def test_writing_leaves_no_file_open(root: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    write(root, f"file://{root}/f")
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_file_is_read_in_pieces(root: Path) -> None:

@@ -76,13 +76,6 @@ def test_contiguous_bytes_reach_from_the_start_to_the_first_gap(added: list[tupl
     assert Coverage.of(added).contiguous_bytes == first_gap
 
 
-@given(additions)
-def test_the_list_form_reads_back(added: list[tuple[int, int]]) -> None:
-    coverage = Coverage.of(added)
-
-    assert Coverage.of([(start, end) for start, end in coverage.to_list()]) == coverage
-
-
 @pytest.mark.parametrize(("start", "end"), [(-1, 0), (-2, -1), (5, 4)])
 def test_what_is_not_a_byte_range_is_refused(start: int, end: int) -> None:
     with pytest.raises(ValueError, match="byte range"):

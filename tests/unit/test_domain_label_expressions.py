@@ -103,6 +103,7 @@ def test_it_does_not_hold(text: str) -> None:
         ("has(in)", 4, "Expected the name of a label instead of 'in'"),
         ("(" * 40 + "a == b" + ")" * 40, MAX_DEPTH + 1, "Nested deeper than 32 levels"),
         ("!" * 40 + "has(a)", MAX_DEPTH + 1, "Nested deeper than 32 levels"),
+        ("a == '\0'", 6, "A character that no store keeps"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text: str, position: int, problem: str) -> None:

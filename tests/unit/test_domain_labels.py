@@ -83,3 +83,7 @@ def test_an_administrators_word_stands_over_the_nodes_own() -> None:
 
     assert effective(by_source) == {"site": "hall", "cpu": "4", "owner": "ann"}
     assert effective({}) == {}
+
+
+def test_labels_may_be_as_long_as_their_limits() -> None:
+    check_labels({"a" * 128: "x" * 256})

@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from common.domain.errors import TooLarge
-from common.runtime.intake import SEND_PIECE_BYTES, receive, send_range
+from common.runtime.intake import SEND_PIECE_BYTES, SLOW_PIECE_BYTES, receive, send_range
 from common.store.payload_files import FilePayloadStore
 from common.sync.payloads import PayloadMissing, PayloadReader, PayloadStoreFull, Piece
 from tests.support.payload_process import content_of
@@ -333,6 +333,25 @@ def test_a_range_is_sent_in_pieces(store: FilePayloadStore, start: int, end: int
         pieces = [piece async for piece in send_range(sealed(store), NAME, start, end)]
         assert b"".join(pieces) == CONTENT[start:end]
         assert all(0 < len(piece) <= SEND_PIECE_BYTES for piece in pieces)
+
+    run(main())
+
+
+@pytest.mark.parametrize(("taking_seconds", "largest_bytes"), [(0.01, SEND_PIECE_BYTES), (1.0, SLOW_PIECE_BYTES)])
+def test_only_who_takes_them_quickly_gets_large_pieces(
+    store: FilePayloadStore, monkeypatch: pytest.MonkeyPatch, taking_seconds: float, largest_bytes: int
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("common.runtime.intake.monotonic", lambda: now)
+
+    async def main() -> None:
+        nonlocal now
+        sizes = []
+        async for piece in send_range(sealed(store), NAME, 0, len(CONTENT)):
+            sizes.append(len(piece))
+            now += taking_seconds
+        assert sizes[0] == SLOW_PIECE_BYTES
+        assert max(sizes) == largest_bytes
 
     run(main())
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from common.runtime.key_making import VALIDITY
 from common.runtime.tls import (
     RENEW_BEFORE,
-    VALIDITY,
     CertificateFiles,
     client_ssl_context,
     ensure_server_certificate,

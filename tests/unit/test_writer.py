@@ -180,8 +180,28 @@ def test_a_write_that_finds_no_room_fails_alone(path: Path, commits: Commits) ->
     assert stored_nodes(path) == {"a"}
 
 
+def test_whoever_shares_a_transaction_that_was_lost_is_asked_to_try_again(path: Path, commits: Commits) -> None:
+    connection = open_writing(path)
+    connection.execute(
+        "CREATE TEMP TRIGGER as_on_a_broken_disk BEFORE INSERT ON main.nodes WHEN NEW.id = 'b' "
+        "BEGIN SELECT RAISE(ROLLBACK, 'lost'); END"
+    )
+    session = SqliteSession(connection)
+    unit = SqlUnitOfWork(session, audience_of, SqliteChanges(session), no_instances)
+    writer = SqliteWriter(connection, lambda: unit, commits)
+
+    with occupied(writer.submit):
+        before, _, after = [writer.submit(saving(node)) for node in "abc"]
+
+    assert isinstance(before.exception(WAIT_SECONDS), Unavailable)
+    assert isinstance(after.exception(WAIT_SECONDS), Unavailable)
+    assert writer.submit(saving("d")).result(WAIT_SECONDS) == "d"
+    writer.close()
+    assert stored_nodes(path) == {"d"}
+
+
 def test_a_commit_that_fails_fails_everybody_in_it_and_nobody_after_it(
-    database: SqliteDatabase, path: Path, commits: Commits
+    database: SqliteDatabase, path: Path, commits: Commits, caplog: pytest.LogCaptureFixture
 ) -> None:
     with no_file_may_grow():
         futures = submitted_together(database, saving("a"), saving("b"))
@@ -189,6 +209,9 @@ def test_a_commit_that_fails_fails_everybody_in_it_and_nobody_after_it(
 
     assert [type(error) for error in errors] == [Unavailable, Unavailable]
     assert commits.topics == []
+    (logged,) = [record for record in caplog.records if record.message == "commit_failed"]
+    assert "disk I/O error" in logged.fields["error"]  # type: ignore[attr-defined]
+    assert not logged.exc_info, "nobody has to read a trace to learn that the disk fails"
     assert stored_nodes(path) == set()
     assert database.write(saving("c")) == "c"
     assert stored_nodes(path) == {"c"}

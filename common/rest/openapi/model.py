@@ -117,7 +117,7 @@ class Description:
 
 
 #: Every operation that needs credentials can be refused like this.
-COMMON_REFUSALS = (400, 403, 503)
+COMMON_REFUSALS = (400, 403, 429, 503)
 
 _REFUSALS = {
     400: "The request breaks a rule; nothing was changed.",
@@ -128,9 +128,10 @@ _REFUSALS = {
     412: "What If-Match or If-None-Match asks for is not so; nothing was changed.",
     413: "Larger than the configuration allows.",
     416: "The range begins behind the end of the data (requests with If-Range only).",
-    429: "Too many at once; try again later.",
+    429: "Too many at once, or too often; try again later.",
     500: "The data does not match its signature.",
     503: "Stopping, no room, or the database is away; try again later.",
+    507: "The organization keeps as much as its quota allows; nothing was changed.",
 }
 
 

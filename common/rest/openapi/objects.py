@@ -75,7 +75,7 @@ def _record(base: str, path: tuple[Parameter, ...]) -> list[Operation]:
             "Without `data` the object waits for it, unless `noData`, `link` or `metaOnly` say that none comes.",
             (*path, flag("dry_run", "Check everything, change nothing."), _CREATE_ONLY, IF_MATCH),
             json_body(PutObject, {"meta": _META_EXAMPLE, "data": "aGVsbG8gd29ybGQ="}),
-            refusals=(412, 413, 500),
+            refusals=(412, 413, 500, 507),
             links=(
                 Link("read it", "getObject", names),
                 Link("read its data", "getData", names),
@@ -122,7 +122,7 @@ def _data(base: str, path: tuple[Parameter, ...]) -> list[Operation]:
                 IF_NONE_MATCH,
                 IF_MATCH,
             ),
-            refusals=(404, 412, 416, 429),
+            refusals=(404, 412, 416),
         ),
         Operation(
             "put",
@@ -150,7 +150,7 @@ def _data(base: str, path: tuple[Parameter, ...]) -> list[Operation]:
                 IF_MATCH,
             ),
             Body(octets, "The bytes; any media type is taken.", is_required=False),
-            refusals=(404, 409, 412, 413, 500),
+            refusals=(404, 409, 412, 413, 500, 507),
         ),
     ]
 
@@ -220,12 +220,13 @@ def _marks(base: str, path: tuple[Parameter, ...]) -> list[Operation]:
 
 
 def _without_cloud_parts(operation: Operation) -> Operation:
-    """On an edge some operations are always refused."""
+    """On an edge some operations are always refused, and there are no quotas."""
     never = {
         "getDestinations": "Always 404 on an edge: its objects go to the cloud.",
         "putDestinations": "Refused on an edge.",
         "changeDestinations": "Refused on an edge.",
         "markPolicyReceived": "Refused on an edge.",
     }
-    note = never.get(operation.operation_id)
-    return operation if note is None else replace(operation, description=note)
+    refusals = tuple(status for status in operation.refusals if status != 507)
+    note = never.get(operation.operation_id, operation.description)
+    return replace(operation, description=note, refusals=refusals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from common.runtime.authentication.accounts import AccountAuthenticator
@@ -18,8 +19,10 @@ PRESET_FILE = Path("sync/preset-auth.json")
 DUMMY_FILE = Path("sync/dummy-auth.json")
 
 
-def choose_authenticator(handler: AuthenticationHandler, root: Path, database: Database) -> Authenticator:
-    """Raises StartError when its file cannot be used."""
+def choose_authenticator(
+    handler: AuthenticationHandler | str, root: Path, database: Database, now_ms: Callable[[], int]
+) -> Authenticator:
+    """A handler that is no member of the enumeration names a plug-in. Raises StartError when it cannot be used."""
     match handler:
         case AuthenticationHandler.PRESET:
             return PresetAuthenticator(root / PRESET_FILE)
@@ -27,4 +30,8 @@ def choose_authenticator(handler: AuthenticationHandler, root: Path, database: D
             log.warning("dummy_authentication_lets_everybody_in")
             return DummyAuthenticator(read_lists(root / DUMMY_FILE))
         case AuthenticationHandler.ACCOUNTS:
-            return AccountAuthenticator(database)
+            return AccountAuthenticator(database, now_ms)
+        case name:
+            from common.runtime.authentication import plug_in
+
+            return plug_in.load(name, root)

@@ -12,6 +12,7 @@ from pathlib import Path
 from common.domain.errors import NotAuthenticated
 from common.domain.principals import Principal, Role
 from common.runtime.settings import StartError
+from common.sync.authentication import Identified
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,19 @@ def read_lists(path: Path) -> DummyLists:
 class DummyAuthenticator:
     """For development only."""
 
+    checks_secrets = False
+
     def __init__(self, lists: DummyLists) -> None:
         self._lists = lists
 
-    def authenticate(self, app_key: str, secret: str) -> Principal:
+    def authenticate(self, app_key: str, secret: str) -> Identified:
         principal = self._by_shape(app_key)
         if principal is None or (principal.role is not Role.SYNC_ADMIN and not principal.org) or not principal.identity:
             raise NotAuthenticated
-        return principal
+        return Identified(principal)
+
+    def generation(self) -> None:
+        """Its lists are read once."""
 
     def _by_shape(self, key: str) -> Principal | None:
         if key.count("/") == 2:

@@ -5,15 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from common.runtime.config.enrolment import Enrolment
 from common.runtime.config.identity import Authentication, Identity
 from common.runtime.config.limits import Limits
 from common.runtime.config.link import Link
 from common.runtime.config.listening import Listening
+from common.runtime.config.load import Load
 from common.runtime.config.log_output import Logging
+from common.runtime.config.oidc import OidcSettings
+from common.runtime.config.quotas import QuotaSettings
 from common.runtime.config.storage import Storage
 from common.runtime.config.webhooks import WebhookSettings
 
-GROUPS: tuple[type[Any], ...] = (Identity, Authentication, Listening, Storage, Link, WebhookSettings, Limits, Logging)
+GROUPS: tuple[type[Any], ...] = (
+    Identity,
+    Authentication,
+    OidcSettings,
+    Listening,
+    Storage,
+    Link,
+    Enrolment,
+    WebhookSettings,
+    Limits,
+    Load,
+    QuotaSettings,
+    Logging,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,7 @@ class WithoutEffect:
 _MQTT = "CommunicationProtocol is http"
 _MONGO = "StorageProvider postgres with DatabaseURL takes the place of MongoDB"
 _WATSON = "the Watson IoT Platform is discontinued"
+_TIMETABLE = "objects are activated and expire when their time comes"
 _QUEUES = "work is queued in the database"
 _TRACE = "there is one log; LogLevel and LogTraceDestination set it up"
 
@@ -43,9 +61,7 @@ WITHOUT_EFFECT: tuple[WithoutEffect, ...] = (
         "ESSCallSPIRetryInterval", "ESS_CALL_SPI_RETRY_INTERVAL", "the link is tried again with growing pauses"
     ),
     WithoutEffect("RemoveESSRegistrationTime", "REMOVE_ESS_REGISTRATION_TIME", "registrations are kept"),
-    WithoutEffect(
-        "ObjectActivationInterval", "OBJECT_ACTIVATION_INTERVAL", "delayed activation is not supported by this version"
-    ),
+    WithoutEffect("ObjectActivationInterval", "OBJECT_ACTIVATION_INTERVAL", _TIMETABLE),
     WithoutEffect("MQTTClientID", "MQTT_CLIENT_ID", _MQTT, ("MQTTClientId",)),
     WithoutEffect("MQTTUserName", "MQTT_USER_NAME", _MQTT),
     WithoutEffect("MQTTPassword", "MQTT_PASSWORD", _MQTT),
@@ -64,10 +80,10 @@ WITHOUT_EFFECT: tuple[WithoutEffect, ...] = (
     WithoutEffect("ESSSPIMaxRetry", "ESSSPIMaxRetry", "requests to the CSS are tried until they succeed"),
     WithoutEffect("AllowPrivateIPs", "ALLOW_PRIVATE_IPS", "WebhookAllowedNetworks says where webhooks may be"),
     WithoutEffect("ObjectsDataPath", "OBJECTS_DATA_PATH", "payloads are kept below PersistenceRootPath"),
-    WithoutEffect("AllowedDataFileExtensions", "ALLOWED_DATA_FILE_EXTENSIONS"),
     WithoutEffect(
-        "StorageMaintenanceInterval", "STORAGE_MAINTENANCE_INTERVAL", "expiration is not supported by this version"
+        "AllowedDataFileExtensions", "ALLOWED_DATA_FILE_EXTENSIONS", "DataFilesPath says which files may be named"
     ),
+    WithoutEffect("StorageMaintenanceInterval", "STORAGE_MAINTENANCE_INTERVAL", _TIMETABLE),
     WithoutEffect("ObjectQueueBufferSize", "OBJECT_QUEUE_BUFFER_SIZE", _QUEUES),
     WithoutEffect("VerifyQueueBufferSize", "VERIFY_QUEUE_BUFFER_SIZE", _QUEUES),
     WithoutEffect("DatabaseConnectTimeout", "DATABASE_CONNECT_TIMEOUT", _MONGO),

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from common.domain.addressing import GROUP_TYPE
 from common.domain.ids import CLOUD, NodeKey
-from common.runtime.setting_kinds import choice, labels, name
-from common.runtime.settings import ESS_ONLY, Problem, Role, setting
+from common.runtime.setting_kinds import choice, integer, labels, name
+from common.runtime.settings import ESS_ONLY, BadValue, Kind, Problem, Role, setting
 
 
 class AuthenticationHandler(StrEnum):
@@ -21,6 +21,28 @@ class AuthenticationHandler(StrEnum):
     PRESET = "preset"
     #: Anyone is whoever they say they are.
     DUMMY = "dummy"
+
+
+def authenticators() -> Kind[AuthenticationHandler | str]:
+    """One of ours, or the name of an installed plug-in."""
+    own = choice(
+        AuthenticationHandler,
+        cautions={"dummy": "ANYONE WHO REACHES THIS SERVICE IS WHO THEY CLAIM TO BE; never use dummy outside of tests"},
+    )
+
+    def parse(text: str) -> AuthenticationHandler | str:
+        try:
+            return own.parse(text)
+        except BadValue:
+            from common.runtime.authentication.plug_in import installed
+
+            if text in installed():
+                return text
+            raise
+
+    return Kind(
+        parse=parse, show=str, expects=f"{own.expects}, or the name of an installed plug-in", caution=own.caution
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +125,24 @@ class Identity:
 class Authentication:
     """Authentication."""
 
-    handler: AuthenticationHandler = setting(
+    handler: AuthenticationHandler | str = setting(
         "AuthenticationHandler",
         "AUTHENTICATION_HANDLER",
-        choice(
-            AuthenticationHandler,
-            cautions={
-                "dummy": "ANYONE WHO REACHES THIS SERVICE IS WHO THEY CLAIM TO BE; never use dummy outside of tests"
-            },
-        ),
+        authenticators(),
         AuthenticationHandler.ACCOUNTS,
-        "Who may call: accounts in the database, the file sync/preset-auth.json, or (insecure) dummy, everybody.",
+        "Who may call: accounts in the database, the file sync/preset-auth.json, a plug-in, or (insecure) dummy, everybody.",
+    )
+    free_failures: int = setting(
+        "MaxFailedLogins",
+        "MAX_FAILED_LOGINS",
+        integer(0, 10_000),
+        20,
+        "Failed logins with one key from one address (five times as many with any) before further ones wait; 0: no limit.",
+    )
+    audit_kept_seconds: int = setting(
+        "AuditRetentionDays",
+        "AUDIT_RETENTION_DAYS",
+        integer(1, 36_500, unit="days", scale=24 * 3600),
+        365 * 24 * 3600,
+        "How long the audit log remembers who changed what.",
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from common.runtime.setting_kinds import PemSource, absolute, choice, integer, octal_mode, pem, text
-from common.runtime.settings import ESS_ONLY, Problem, Role, setting
+from common.runtime.setting_kinds import PemSource, absolute, choice, host, integer, octal_mode, pem, text
+from common.runtime.settings import Kind, Problem, Role, setting
 
 #: `sun_path` of Linux, less its terminating zero.
 MAX_SOCKET_PATH_BYTES = 107
@@ -23,6 +23,39 @@ class ListeningType(StrEnum):
     BOTH = "both"
     UNIX = "unix"
     SECURE_UNIX = "secure-unix"
+
+
+class TlsVersion(StrEnum):
+    """The lowest version of TLS that is spoken."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
+class ClientCertificates(StrEnum):
+    """What a TLS listener asks of its clients."""
+
+    OFF = "off"
+    #: One that is shown has to be good.
+    OPTIONAL = "optional"
+    #: Nobody is served without one.
+    REQUIRED = "required"
+
+
+def hosts() -> Kind[tuple[str, ...]]:
+    """A comma list of host names and addresses, or nothing."""
+    one = host()
+
+    def parse(text: str) -> tuple[str, ...]:
+        items = [item.strip() for item in text.split(",")] if text.strip() else []
+        return tuple(dict.fromkeys(one.parse(item) for item in items))
+
+    return Kind(
+        parse=parse,
+        show=",".join,
+        expects="host names and addresses (several with commas)",
+        takes_empty=True,
+    )
 
 
 _TLS_TCP = frozenset({ListeningType.SECURE, ListeningType.BOTH})
@@ -39,7 +72,7 @@ class Listening:
         "LISTENING_TYPE",
         choice(ListeningType),
         ListeningType.UNSECURE,
-        "TLS, plain HTTP or both over TCP; on an ESS also a Unix socket, plain or with TLS.",
+        "TLS, plain HTTP or both over TCP, or a Unix socket, plain or with TLS.",
         default_on_ess=ListeningType.SECURE,
     )
     address: str = setting(
@@ -62,7 +95,6 @@ class Listening:
         octal_mode(),
         0o660,
         "Permissions of the Unix socket.",
-        roles=ESS_ONLY,
     )
     certificate: PemSource = setting(
         "ServerCertificate",
@@ -80,6 +112,38 @@ class Listening:
         PemSource(),
         "Private key of the certificate, given in the same way.",
         example="sync/certs/server.key",
+    )
+    certificate_names: tuple[str, ...] = setting(
+        "ServerCertificateNames",
+        "SERVER_CERTIFICATE_NAMES",
+        hosts(),
+        (),
+        "Host names and addresses, besides this machine's own, that the certificate an ESS makes for itself is valid for.",
+        example="edge-17.example.com,10.0.0.17",
+    )
+    minimum_tls: TlsVersion = setting(
+        "MinimumTLSVersion",
+        "MINIMUM_TLS_VERSION",
+        choice(TlsVersion),
+        TlsVersion.TLS_1_2,
+        "Lowest version of TLS, of clients and towards the CSS.",
+    )
+    client_certificates: ClientCertificates = setting(
+        "ClientCertificates",
+        "CLIENT_CERTIFICATES",
+        choice(ClientCertificates),
+        ClientCertificates.OFF,
+        "Whether TLS clients are asked for a certificate. On a CSS, off means that nodes cannot enrol; with required a "
+        "node may enrol without one all the same, and health can be probed.",
+    )
+    client_authority: PemSource = setting(
+        "ClientCACertificate",
+        "CLIENT_CA_CERTIFICATE",
+        pem(),
+        PemSource(),
+        "Authority of client certificates: PEM text (environment) or a path (relative: below PersistenceRootPath). A CSS "
+        "trusts the authority of its nodes in any case.",
+        example="sync/certs/clients-ca.pem",
     )
     read_header_timeout_seconds: int = setting(
         "HTTPServerReadHeaderTimeout",
@@ -114,12 +178,17 @@ class Listening:
         """The Unix socket; a relative one lies below `root`."""
         return absolute(root / self.address)
 
+    @property
+    def asks_for_certificates(self) -> bool:
+        return self.serves_tls and self.client_certificates is not ClientCertificates.OFF
+
     def problems(self, program: Role, root: Path) -> Iterator[Problem]:
         yield from self._port_problems()
         if self.serves_unix_socket:
-            yield from self._socket_problems(program, root)
+            yield from self._socket_problems(root)
         if self.serves_tls:
             yield from self._certificate_problems(program, root)
+        yield from self._client_certificate_problems(program, root)
 
     def _port_problems(self) -> Iterator[Problem]:
         wanted = f"must not be 0 with ListeningType {self.type}; write a port from 1 to 65535"
@@ -130,10 +199,7 @@ class Listening:
         if self.type is ListeningType.BOTH and self.secure_port == self.unsecure_port != 0:
             yield Problem("UnsecureListeningPort", "is the port of the TLS listener too; write another one")
 
-    def _socket_problems(self, program: Role, root: Path) -> Iterator[Problem]:
-        if program is Role.CSS:
-            yield Problem("ListeningType", f"is {self.type}, which an ESS only has; write secure, unsecure or both")
-            return
+    def _socket_problems(self, root: Path) -> Iterator[Problem]:
         if not self.address:
             yield Problem(
                 "ListeningAddress", f"is required with ListeningType {self.type}; write the path of the socket"
@@ -158,3 +224,16 @@ class Listening:
                 yield Problem(
                     key, f"names {source.path_below(root)}, which is not a file; write the path of a PEM file"
                 )
+
+    def _client_certificate_problems(self, program: Role, root: Path) -> Iterator[Problem]:
+        if self.client_certificates is ClientCertificates.OFF:
+            return
+        if not self.serves_tls:
+            yield Problem(
+                "ClientCertificates", f"is {self.client_certificates}, which needs TLS; write ListeningType secure"
+            )
+        if self.client_authority.is_missing(root):
+            path = self.client_authority.path_below(root)
+            yield Problem("ClientCACertificate", f"names {path}, which is not a file; write the path of a PEM file")
+        elif not self.client_authority and program is Role.ESS:
+            yield Problem("ClientCACertificate", "is required with ClientCertificates; write a path or PEM text")

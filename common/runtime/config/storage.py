@@ -119,6 +119,10 @@ class Storage:
         return self.root / "sync" / "certs"
 
     @property
+    def identity_directory(self) -> Path:
+        return self.root / "sync" / "node"
+
+    @property
     def data_directory(self) -> Path:
         """The only files that objects may name."""
         return absolute(self.root / self.data_files_path)
@@ -148,7 +152,7 @@ class Storage:
         state = absolute(self.root / "sync")
         if state.is_relative_to(self.data_directory):
             return True
-        own = ("db", "payloads", "certs", "delivered")
+        own = ("db", "payloads", "certs", "delivered", "node")
         return any(self.data_directory.is_relative_to(state / name) for name in own)
 
     def _database_url_problems(self) -> Iterator[Problem]:

@@ -107,6 +107,10 @@ def group_operations() -> list[Operation]:
 
 def label_operations() -> list[Operation]:
     """Labels of nodes, and placement."""
+    return [*_operations_of_labels(), *_operations_of_placement()]
+
+
+def _operations_of_labels() -> list[Operation]:
     node = (ORG, NODE_TYPE, NODE_ID)
     texts = {"type": "object", "additionalProperties": {"type": "string"}}
     changes = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
@@ -144,6 +148,11 @@ def label_operations() -> list[Operation]:
             json_body(changes, {"tier": None}),
             refusals=(413,),
         ),
+    ]
+
+
+def _operations_of_placement() -> list[Operation]:
+    return [
         Operation(
             "get",
             _PLACEMENT,
