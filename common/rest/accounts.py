@@ -1,6 +1,6 @@
 """`/api/v1/accounts…`: who may call, managed by administrators (docs/accounts.md).
 
-GET                                                 the accounts, page by page; `?key=` one of them
+GET                                                 the accounts, page by page; `?key=` one alone
 POST {"action": "create", "key", "role", …}         a new account, with a secret that is shown this once
 POST {"action": "rotate", "key", "overlapSeconds"}  another secret
 POST {"action": "revoke", "key"}                    the end of an account; its key stays taken
@@ -108,7 +108,7 @@ class AccountsApi:
         account = await self._transactions.read(lambda uow: uow.accounts.find(key) if _is_storable(key) else None)
         if account is None or account.org != org:
             raise NotFound
-        return responses.json_body(msgspec.json.encode(shown(account)))
+        return responses.json_body(msgspec.json.encode([shown(account)]))
 
     async def _list(self, request: Request, org: str) -> Response:
         async def read(after: ListPosition, limit: int) -> Piece:

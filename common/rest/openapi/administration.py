@@ -83,7 +83,7 @@ def _accounts(path: str, suffix: str, org: tuple[Parameter, ...], *, role: str) 
         f"listAccounts{suffix}",
         ACCOUNTS,
         f"The accounts {whose}",
-        (link(json_answer(list[ShownAccount], "Possibly none; with `key` that one alone, not in a list.")),),
+        (link(json_answer(list[ShownAccount], "Possibly none; with `key` that one alone.")),),
         "By role and key. Secrets are not stored and cannot be shown.",
         (*org, _KEY, *PAGE),
         refusals=(404,),
