@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+#: What uvloop says of writing to a connection that has just been closed.
+_CLIENT_HAS_GONE = "the handler is closed"
+
 
 class Endpoint:
     """Answers requests by `handle`, which decides about methods itself: the reference checks some before and some after
@@ -75,6 +78,8 @@ async def _send_whole(response: Response, scope: Scope, receive: Receive, send: 
     try:
         await response(scope, receive, send)
     except Exception as error:
+        if _CLIENT_HAS_GONE in str(error):
+            return
         about = fields(method=scope["method"], path=scope["path"], reason=str(error))
         if isinstance(error, SyncError):
             log.warning("answer_cut", extra=about)

@@ -39,6 +39,10 @@ class RecordingUnitOfWork(UnitOfWork, Protocol):
         ...
 
 
+class _TransactionLost(Exception):
+    """One use case has ended the transaction of several."""
+
+
 @dataclass(slots=True)
 class _Job:
     work: Callable[[UnitOfWork], Any]
@@ -108,13 +112,18 @@ class SqliteWriter:
         return jobs, False
 
     def _commit_together(self, jobs: Sequence[_Job]) -> frozenset[str]:
-        """Run and commit all; the topics to wake. When the commit fails, so has every job."""
+        """Run and commit all; the topics to wake. When the commit fails, so has every job.
+
+        A job that loses the transaction of all takes nobody with it: each runs again in a transaction of its own.
+        """
         topics: set[str] = set()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 topics |= self._attempt(job, is_alone=len(jobs) == 1)
             self._connection.execute("COMMIT")
+        except _TransactionLost:
+            return frozenset().union(*[self._commit_together([job]) for job in jobs])
         except (sqlite3.Error, Unavailable) as error:
             told = translated(error) if isinstance(error, sqlite3.Error) else error
             is_defect = not isinstance(told, Unavailable)
@@ -129,8 +138,9 @@ class SqliteWriter:
     def _attempt(self, job: _Job, *, is_alone: bool) -> set[str]:
         """Run one use case; the topics it wakes, none if it failed and was undone.
 
-        Raises sqlite3.Error or Unavailable when the whole transaction is lost.
+        Raises _TransactionLost, and for a use case that is alone Unavailable, when the whole transaction is.
         """
+        job.error = None
         if not is_alone:
             self._connection.execute("SAVEPOINT use_case")
         unit = self._begin_work()
@@ -148,6 +158,8 @@ class SqliteWriter:
     def _undo(self, error: BaseException, *, is_alone: bool) -> None:
         if not self._connection.in_transaction:
             # SQLite rolls everything back by itself when the disk is full or fails.
+            if not is_alone:
+                raise _TransactionLost from error
             raise Unavailable("The database cannot do this right now; try again later.") from error
         if is_alone:
             self._connection.execute("ROLLBACK")

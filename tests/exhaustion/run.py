@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.exhaustion.run", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--short", action="store_true", help="a minute instead of a quarter of an hour")
+    parser.add_argument("--short", action="store_true", help="two minutes instead of ten")
     parser.add_argument("--only", action="append", choices=list(ATTACKS), help="this attack; may be repeated")
     options = parser.parse_args()
     pace = SHORT if options.short else LONG

@@ -180,7 +180,7 @@ def test_a_write_that_finds_no_room_fails_alone(path: Path, commits: Commits) ->
     assert stored_nodes(path) == {"a"}
 
 
-def test_whoever_shares_a_transaction_that_was_lost_is_asked_to_try_again(path: Path, commits: Commits) -> None:
+def test_whoever_shares_a_transaction_that_was_lost_gets_one_of_his_own(path: Path, commits: Commits) -> None:
     connection = open_writing(path)
     connection.execute(
         "CREATE TEMP TRIGGER as_on_a_broken_disk BEFORE INSERT ON main.nodes WHEN NEW.id = 'b' "
