@@ -9,19 +9,16 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.domain.errors import SyncError
 from common.rest import problems, responses
-from common.runtime.http_protocol import ABORT
+from common.runtime.http_protocol import CONNECTION
 from common.runtime.logs import fields
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-#: What uvloop says of writing to a connection that has just been closed.
-_CLIENT_HAS_GONE = "the handler is closed"
 
 
 class Endpoint:
@@ -54,10 +51,7 @@ class Endpoint:
             response = problems.negotiated(request, response, error)
         # Its traceback refers to this frame and to those that hold the body, which would stay until somebody collects garbage.
         error = None
-        if is_head:
-            await _send_head(response, send)
-        else:
-            await _send_whole(response, scope, receive, send)
+        await _deliver(_Head(response) if is_head else response, scope, receive, send)
 
 
 def route(path: str, handle: Handler, *, head_is_get: bool = True) -> Route:
@@ -73,27 +67,32 @@ def _as_get(scope: Scope) -> Scope:
     return {**scope, "method": "GET", "headers": headers}
 
 
-async def _send_whole(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+class _Head:
+    """An answer without its body; one that would be streamed is not even opened."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, headers = self._response.status_code, self._response.raw_headers
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _deliver(answer: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """An answer that fails on its way is cut, so that nobody takes what was sent of it for all of it."""
     try:
-        await response(scope, receive, send)
+        await answer(scope, receive, send)
     except Exception as error:
-        if _CLIENT_HAS_GONE in str(error):
-            return
+        connection = scope.get("extensions", {}).get(CONNECTION)
+        has_left = isinstance(error, RuntimeError) and connection is not None and connection["is_closing"]()
         about = fields(method=scope["method"], path=scope["path"], reason=str(error))
         if isinstance(error, SyncError):
             log.warning("answer_cut", extra=about)
-        else:
+        elif not has_left:  # uvloop refuses to write to a connection that the client has just closed
             log.exception("request_failed", extra=about)
-        abort = scope.get("extensions", {}).get(ABORT, {}).get("call")
-        if abort is None:
+        if connection is None:
             raise
-        abort()
+        connection["abort"]()
         while (await receive())["type"] != "http.disconnect":
             pass  # the server takes it for a defect when nobody waits for the connection to be gone
-
-
-async def _send_head(response: Response, send: Send) -> None:
-    """A body that would be streamed is not even opened."""
-    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    await send({"type": "http.response.body", "body": b""})

@@ -21,7 +21,7 @@ from common.domain.errors import SyncError, Unavailable
 from common.domain.objects import LISTED_AS_UPDATED, ObjectStatus
 from common.rest import sse
 from common.rest.feed import Feed, Feeds, Update, updates_of
-from common.runtime.http_protocol import ABORT
+from common.runtime.http_protocol import CONNECTION
 from common.sync.changes import Position
 from common.sync.lists import as_updated
 
@@ -83,7 +83,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        abort: Callable[[], None] | None = scope.get("extensions", {}).get(ABORT, {}).get("call")
+        abort: Callable[[], None] | None = scope.get("extensions", {}).get(CONNECTION, {}).get("abort")
 
         def join(feed: Feed) -> Client:
             return Client(feed, self._seen, self._look, self._since, send, abort, with_received=self._with_received)

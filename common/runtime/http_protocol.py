@@ -19,8 +19,9 @@ from common.runtime.client_certificates import CLIENT_CERTIFICATE, ClientCertifi
 from common.runtime.connections import Connections, Refusal
 from common.runtime.pace import Pace
 
-#: The extension of a request's scope whose `call` ends the connection at once, without waiting for the client to read.
-ABORT = "edgesync.abort"
+#: The extension of a request's scope about its connection: `abort` ends it at once, without waiting for the client to read;
+#: `is_closing` tells whether it is ending already, so that writing to it fails.
+CONNECTION = "edgesync.connection"
 
 #: What a pause of the service counts in bytes that the peer would have moved meanwhile.
 _PAUSE_CREDIT_BYTES = 1 << 40
@@ -134,7 +135,9 @@ class _LimitedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_head_timer()
         self._open_connections.is_busy(self)
-        self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
+        self.scope["extensions"] = {
+            CONNECTION: {"abort": self.transport.abort, "is_closing": self.transport.is_closing}
+        }
         if self._client_certificate is not None:
             self.scope["extensions"][CLIENT_CERTIFICATE] = {"certificate": self._client_certificate}
         super().on_headers_complete()

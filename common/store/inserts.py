@@ -6,25 +6,23 @@ SQLAlchemy has it once per engine, and loading another engine's for its sake wou
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement, ColumnElement
 
-#: A query, or the values of one row: for those engines have a shorter way.
-Selected: TypeAlias = sa.Select[Any] | Sequence[ColumnElement[Any]]
-
 
 class Insert(ClauseElement):
-    """Rows of `selected`, or one row of values, in the order of `columns`. A row whose key is there already stays as it is;
-    see `Upsert`.
+    """Rows of `selected`, in the order of `columns`. A row whose key is there already stays as it is; see `Upsert`.
+
+    One row comes by SELECT as well: after VALUES, a disk without room for it costs SQLite the whole transaction.
     """
 
     inherit_cache = False
 
-    def __init__(self, table: sa.Table, columns: Iterable[str], selected: Selected) -> None:
+    def __init__(self, table: sa.Table, columns: Iterable[str], selected: sa.Select[Any]) -> None:
         self.table = table
         self.columns = tuple(columns)
         self.selected = selected
@@ -42,7 +40,7 @@ class Upsert(Insert):
         self,
         table: sa.Table,
         columns: Iterable[str],
-        selected: Selected,
+        selected: sa.Select[Any],
         *,
         key: Sequence[str],
         replacing: Iterable[str] = (),
@@ -77,10 +75,4 @@ def _upsert(element: Upsert, compiler: SQLCompiler, **options: Any) -> str:
 def _head(element: Insert, compiler: SQLCompiler) -> str:
     columns = ", ".join(map(compiler.preparer.quote, element.columns))
     table = compiler.preparer.format_table(element.table)
-    return f"INSERT INTO {table} ({columns}) {_source(element.selected, compiler)}"
-
-
-def _source(selected: Selected, compiler: SQLCompiler) -> str:
-    if isinstance(selected, sa.Select):
-        return compiler.process(selected)
-    return f"VALUES ({', '.join(map(compiler.process, selected))})"
+    return f"INSERT INTO {table} ({columns}) {compiler.process(element.selected)}"

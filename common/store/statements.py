@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.sql.expression import ClauseElement, ColumnElement, FromClause
 
-from common.store.inserts import Insert, Selected, Upsert
+from common.store.inserts import Insert, Upsert
 
 #: A value of a statement by its name: a parameter, or a column of the rows it runs over.
 Values: TypeAlias = Mapping[str, ColumnElement[Any]]
@@ -108,9 +108,7 @@ def upsert(table: sa.Table, *key: str, is_replacing: bool = True) -> Bulk:
     def build(values: Values) -> ClauseElement:
         names = [column.name for column in columns]
         row = [values[name] for name in names]
-        selected: Selected = row
-        if not isinstance(values[key[0]], sa.BindParameter):
-            selected = sa.select(*row).where(ALWAYS).order_by(*[values[name] for name in key])
+        selected = sa.select(*row).where(ALWAYS).order_by(*[values[name] for name in key])
         if not is_replacing:
             return Insert(table, names, selected)
         return Upsert(table, names, selected, key=key, replacing=[name for name in names if name not in key])
